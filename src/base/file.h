@@ -1,0 +1,37 @@
+/* Files: reading whole with a bound, replacing atomically, safe names. */
+#ifndef SLC_BASE_FILE_H
+#define SLC_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/str.h"
+
+/* Read a whole regular file of at most `max_bytes` into `buf` (appended).
+ * Errors: NOT_FOUND, IO, LIMIT. */
+bool slc_file_read(int dir_fd, const char *path, size_t max_bytes, struct slc_buf *buf,
+                   struct slc_error *error);
+
+/* Replace (or make) `path` in one step: a temporary file in the same folder,
+ * fsync, rename, fsync of the folder. On failure the old file is as it was and
+ * no temporary file is left. `dir_fd` may be AT_FDCWD. Errors: IO. */
+bool slc_file_replace(int dir_fd, const char *path, struct slc_str contents, mode_t mode,
+                      struct slc_error *error);
+
+/* mkdir -p; existing folders are fine. New ones get `mode`. */
+bool slc_dir_make(const char *path, mode_t mode, struct slc_error *error);
+
+/* Write all of it, going on after EINTR and short writes. */
+bool slc_write_all(int fd, const void *bytes, size_t len, struct slc_error *error);
+
+/* The part of `path` behind its last '/'. */
+struct slc_str slc_path_base(struct slc_str path);
+
+/* A plain file name: not empty, not "." or "..", no '/', no control characters, valid UTF-8, at
+ * most 255 bytes. */
+bool slc_name_is_plain(struct slc_str name);
+
+#endif

@@ -1,0 +1,424 @@
+#include "base/num.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/pow10.h"
+
+static inline bool is_digit(char c)
+{
+    return (unsigned char)(c - '0') < 10;
+}
+
+bool slc_parse_uint64(const char *text, size_t len, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+    size_t i = 0;
+
+    if (len > 0 && text[0] == '+')
+        i = 1;
+    if (i == len)
+        return false;
+    while (i < len && text[i] == '0')
+        i++;
+    if (len - i > 20)
+        return false;
+    for (; i < len; i++) {
+        unsigned digit = (unsigned char)(text[i] - '0');
+
+        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, digit, &value))
+            return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+bool slc_parse_int64(const char *text, size_t len, int64_t *ret_value)
+{
+    bool negative = len > 0 && text[0] == '-';
+    uint64_t magnitude;
+
+    if (negative && len > 1 && text[1] == '+')
+        return false;
+    if (!slc_parse_uint64(text + negative, len - negative, &magnitude))
+        return false;
+    if (magnitude > (uint64_t)INT64_MAX + negative)
+        return false;
+    *ret_value = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+    return true;
+}
+
+/* A decimal number taken apart: digits * 10^exponent, digits being the first
+ * 19 significant ones. */
+struct decimal {
+    uint64_t digits;
+    int64_t exponent;
+    bool negative;
+    bool truncated; /* there were more than 19 significant digits */
+};
+
+static bool scan_decimal(const char *text, size_t len, struct decimal *ret)
+{
+    const char *p = text, *end = text + len;
+    struct decimal d = {0};
+    int significant = 0;
+    bool any = false;
+
+    if (p < end && (*p == '-' || *p == '+'))
+        d.negative = *p++ == '-';
+    for (; p < end && is_digit(*p); p++) {
+        any = true;
+        if (significant < 19) {
+            d.digits = d.digits * 10 + (unsigned char)(*p - '0');
+            significant += d.digits != 0;
+        } else {
+            d.exponent++;
+            d.truncated |= *p != '0';
+        }
+    }
+    if (p < end && *p == '.') {
+        for (p++; p < end && is_digit(*p); p++) {
+            any = true;
+            if (significant < 19) {
+                d.digits = d.digits * 10 + (unsigned char)(*p - '0');
+                significant += d.digits != 0;
+                d.exponent--;
+            } else {
+                d.truncated |= *p != '0';
+            }
+        }
+    }
+    if (!any)
+        return false;
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        bool minus = false;
+        int64_t exponent = 0;
+
+        p++;
+        if (p < end && (*p == '-' || *p == '+'))
+            minus = *p++ == '-';
+        if (p == end)
+            return false;
+        for (; p < end && is_digit(*p); p++)
+            if (exponent < 100000)
+                exponent = exponent * 10 + (*p - '0');
+        d.exponent += minus ? -exponent : exponent;
+    }
+    if (p != end)
+        return false;
+    *ret = d;
+    return true;
+}
+
+static double from_bits(uint64_t bits)
+{
+    double value;
+
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static uint64_t to_bits(double value)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+static inline int32_t floor_log2_pow10(int32_t k)
+{
+    /* floor(k * log2(10)), exact for |k| <= 1650 */
+    return (int32_t)(((int64_t)k * 1741647) >> 19);
+}
+
+/* Eisel-Lemire for w * 10^q, w not zero. False when the result is not certain
+ * (or not a normal number), which the caller leaves to strtod. */
+static bool eisel_lemire(uint64_t w, int64_t q, uint64_t *ret_bits)
+{
+    int leading = __builtin_clzll(w);
+    const uint64_t *power;
+    unsigned __int128 product;
+    uint64_t high, low, mantissa;
+    int32_t exponent;
+    int upper;
+
+    if (q < POW10_MIN || q > 308)
+        return false;
+    power = pow10_table[q - POW10_MIN];
+    w <<= leading;
+    product = (unsigned __int128)w * power[0];
+    high = (uint64_t)(product >> 64);
+    low = (uint64_t)product;
+    if ((high & 0x1ff) == 0x1ff) {
+        unsigned __int128 second = (unsigned __int128)w * power[1];
+        uint64_t carry = (uint64_t)(second >> 64);
+
+        low += carry;
+        high += low < carry;
+        if ((high & 0x1ff) == 0x1ff && low == UINT64_MAX && (q < -27 || q > 55))
+            return false;
+    }
+    upper = (int)(high >> 63);
+    mantissa = high >> (upper + 64 - 52 - 3);
+    exponent = floor_log2_pow10((int32_t)q) + 63 + upper - leading + 1023;
+    if (exponent <= 0 || exponent >= 2046)
+        return false; /* subnormal or near overflow: rare */
+    /* Exactly half way between two doubles happens only for small powers. */
+    if (low <= 1 && q >= -4 && q <= 23 && (mantissa & 3) == 1 &&
+        mantissa << (upper + 64 - 52 - 3) == high)
+        mantissa &= ~UINT64_C(1);
+    mantissa += mantissa & 1;
+    mantissa >>= 1;
+    if (mantissa >= UINT64_C(1) << 53) {
+        mantissa >>= 1;
+        exponent++;
+    }
+    *ret_bits = (mantissa & ~(UINT64_C(1) << 52)) | (uint64_t)exponent << 52;
+    return true;
+}
+
+static locale_t c_locale(void)
+{
+    static locale_t cached; /* made once, the same whoever makes it */
+    locale_t made = __atomic_load_n(&cached, __ATOMIC_ACQUIRE), none = (locale_t)0;
+
+    if (made)
+        return made;
+    made = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!__atomic_compare_exchange_n(&cached, &none, made, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE)) {
+        freelocale(made);
+        made = none;
+    }
+    return made;
+}
+
+/* The slice was found to be a number; only its value is wanted. */
+static bool parse_by_strtod(const char *text, size_t len, double *ret_value)
+{
+    char small[128], *copy = small;
+
+    if (len >= sizeof(small)) {
+        copy = malloc(len + 1);
+        if (!copy)
+            return false;
+    }
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    *ret_value = strtod_l(copy, NULL, c_locale());
+    if (copy != small)
+        free(copy);
+    return true;
+}
+
+bool slc_parse_double(const char *text, size_t len, double *ret_value)
+{
+    static const double exact_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                          1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                          1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    struct decimal d;
+    uint64_t bits, above;
+
+    if (!scan_decimal(text, len, &d))
+        return false;
+    if (d.digits == 0 && !d.truncated) {
+        *ret_value = d.negative ? -0.0 : 0.0;
+        return true;
+    }
+    /* Clinger's fast path: both factors are exact doubles. */
+    if (!d.truncated && d.digits <= UINT64_C(1) << 53 && d.exponent >= -22 && d.exponent <= 22) {
+        double value = (double)d.digits;
+
+        value = d.exponent < 0 ? value / exact_powers[-d.exponent] : value * exact_powers[d.exponent];
+        *ret_value = d.negative ? -value : value;
+        return true;
+    }
+    if (!eisel_lemire(d.digits, d.exponent, &bits) ||
+        (d.truncated && (!eisel_lemire(d.digits + 1, d.exponent, &above) || above != bits)))
+        return parse_by_strtod(text, len, ret_value);
+    *ret_value = from_bits(bits | (uint64_t)d.negative << 63);
+    return true;
+}
+
+static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
+                                  "25262728293031323334353637383940414243444546474849"
+                                  "50515253545556575859606162636465666768697071727374"
+                                  "75767778798081828384858687888990919293949596979899";
+
+static inline int count_digits(uint64_t v)
+{
+    static const uint64_t powers[] = {0,
+                                      UINT64_C(10),
+                                      UINT64_C(100),
+                                      UINT64_C(1000),
+                                      UINT64_C(10000),
+                                      UINT64_C(100000),
+                                      UINT64_C(1000000),
+                                      UINT64_C(10000000),
+                                      UINT64_C(100000000),
+                                      UINT64_C(1000000000),
+                                      UINT64_C(10000000000),
+                                      UINT64_C(100000000000),
+                                      UINT64_C(1000000000000),
+                                      UINT64_C(10000000000000),
+                                      UINT64_C(100000000000000),
+                                      UINT64_C(1000000000000000),
+                                      UINT64_C(10000000000000000),
+                                      UINT64_C(100000000000000000),
+                                      UINT64_C(1000000000000000000),
+                                      UINT64_C(10000000000000000000)};
+    int guess = ((64 - __builtin_clzll(v | 1)) * 1233) >> 12;
+
+    return guess + (v >= powers[guess] || guess == 0);
+}
+
+static inline void write_digits(char *to, uint64_t v, int n_digits)
+{
+    char *p = to + n_digits;
+
+    while (v >= 100) {
+        p -= 2;
+        memcpy(p, digit_pairs + 2 * (v % 100), 2);
+        v /= 100;
+    }
+    if (v >= 10)
+        memcpy(p - 2, digit_pairs + 2 * v, 2);
+    else
+        p[-1] = (char)('0' + v);
+}
+
+char *slc_write_uint64(char *to, uint64_t value)
+{
+    int n = count_digits(value);
+
+    write_digits(to, value, n);
+    return to + n;
+}
+
+char *slc_write_int64(char *to, int64_t value)
+{
+    uint64_t magnitude = (uint64_t)value;
+
+    if (value < 0) {
+        *to++ = '-';
+        magnitude = 0 - magnitude;
+    }
+    return slc_write_uint64(to, magnitude);
+}
+
+/* floor(g * x / 2^128) with the lowest bit sticky: Schubfach's rounding to odd. */
+static inline uint64_t round_to_odd(const uint64_t g[2], uint64_t x)
+{
+    unsigned __int128 low = (unsigned __int128)g[1] * x;
+    unsigned __int128 high = (unsigned __int128)g[0] * x + (uint64_t)(low >> 64);
+
+    return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
+}
+
+/* The shortest digits of a positive finite double: digits * 10^exponent. */
+static uint64_t shortest(double value, int32_t *ret_exponent)
+{
+    uint64_t bits = to_bits(value);
+    uint64_t fraction = bits & ((UINT64_C(1) << 52) - 1);
+    int32_t biased = (int32_t)(bits >> 52 & 0x7ff);
+    uint64_t c = biased ? fraction | UINT64_C(1) << 52 : fraction;
+    int32_t q = biased ? biased - 1075 : -1074;
+    bool lower_closer = fraction == 0 && biased > 1;
+    bool even = (c & 1) == 0;
+    uint64_t cb = 4 * c, cbl = cb - 2 + lower_closer, cbr = cb + 2;
+    uint64_t vb, vbl, vbr, lower, upper, s, s10, sp, g[2];
+    int32_t k, h;
+    bool up, wp_in;
+
+    /* floor(log10(2^q)), or of 3/4 * 2^q when the lower neighbour is closer */
+    k = (int32_t)(((int64_t)q * 1262611 - (lower_closer ? 524031 : 0)) >> 22);
+    h = q + floor_log2_pow10(-k) + 1;
+    g[0] = pow10_table[-k - POW10_MIN][0];
+    g[1] = pow10_table[-k - POW10_MIN][1];
+    if (-k < 0 || -k > 55) { /* not exact: round the power up */
+        g[1]++;
+        g[0] += g[1] == 0;
+    }
+    vbl = round_to_odd(g, cbl << h);
+    vb = round_to_odd(g, cb << h);
+    vbr = round_to_odd(g, cbr << h);
+    lower = vbl + !even;
+    upper = vbr - !even;
+    s = vb / 4;
+    if (s >= 10) {
+        bool sp_in;
+
+        s10 = s / 10;
+        sp = 40 * s10;
+        sp_in = lower <= sp;
+        wp_in = sp + 40 <= upper;
+        if (sp_in != wp_in) {
+            *ret_exponent = k + 1;
+            return s10 + wp_in;
+        }
+    }
+    up = lower <= 4 * s;
+    wp_in = 4 * s + 4 <= upper;
+    *ret_exponent = k;
+    if (up != wp_in)
+        return s + wp_in;
+    return s + (vb > 4 * s + 2 || (vb == 4 * s + 2 && (s & 1)));
+}
+
+static char *write_scientific(char *to, const char *digits, int n, int exponent)
+{
+    *to++ = digits[0];
+    if (n > 1) {
+        *to++ = '.';
+        memcpy(to, digits + 1, (size_t)(n - 1));
+        to += n - 1;
+    }
+    *to++ = 'e';
+    if (exponent >= 0)
+        *to++ = '+';
+    return slc_write_int64(to, exponent);
+}
+
+char *slc_write_double(char *to, double value)
+{
+    char text[24];
+    uint64_t digits;
+    int32_t exponent;
+    int n, point;
+
+    if (to_bits(value) >> 63) {
+        *to++ = '-';
+        value = -value;
+    }
+    if (value < 9007199254740992.0 && value == (double)(uint64_t)value)
+        return slc_write_uint64(to, (uint64_t)value);
+    digits = shortest(value, &exponent);
+    while (digits % 10 == 0) {
+        digits /= 10;
+        exponent++;
+    }
+    n = count_digits(digits);
+    point = n + exponent; /* where the decimal point is among the digits */
+    if (point > 0 && point < n) {
+        write_digits(text, digits, n);
+        memcpy(to, text, (size_t)point);
+        to[point] = '.';
+        memcpy(to + point + 1, text + point, (size_t)(n - point));
+        return to + n + 1;
+    }
+    if (point <= 0 && point > -6) {
+        memcpy(to, "0.000000", 8);
+        write_digits(to + 2 - point, digits, n);
+        return to + 2 - point + n;
+    }
+    if (point >= n && point <= 21) {
+        write_digits(to, digits, n);
+        memset(to + n, '0', (size_t)(point - n));
+        return to + point;
+    }
+    write_digits(text, digits, n);
+    return write_scientific(to, text, n, point - 1);
+}

@@ -1,0 +1,234 @@
+#include "base/time.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/num.h"
+
+int32_t slc_days_from_civil(struct slc_civil date)
+{
+    int32_t y = date.year - (date.month <= 2);
+    int32_t era = (y >= 0 ? y : y - 399) / 400;
+    uint32_t yoe = (uint32_t)(y - era * 400);
+    uint32_t doy = (153 * (date.month + (date.month > 2 ? (uint32_t)-3 : 9)) + 2) / 5 + date.day - 1;
+    uint32_t doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+
+    return era * 146097 + (int32_t)doe - 719468;
+}
+
+struct slc_civil slc_civil_from_days(int32_t days)
+{
+    int64_t z = (int64_t)days + 719468;
+    int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+    uint32_t doe = (uint32_t)(z - era * 146097);
+    uint32_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    uint32_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    uint32_t mp = (5 * doy + 2) / 153;
+    struct slc_civil date;
+
+    date.day = doy - (153 * mp + 2) / 5 + 1;
+    date.month = mp < 10 ? mp + 3 : mp - 9;
+    date.year = (int32_t)(yoe + era * 400) + (date.month <= 2);
+    return date;
+}
+
+bool slc_civil_is_valid(struct slc_civil date)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap;
+
+    if (date.year < 1 || date.year > 9999 || date.month < 1 || date.month > 12 || date.day < 1)
+        return false;
+    leap = date.year % 4 == 0 && (date.year % 100 != 0 || date.year % 400 == 0);
+    return date.day <= days[date.month - 1] + (uint32_t)(date.month == 2 && leap);
+}
+
+/* Exactly n digits at p, or -1. */
+static inline int32_t digits(const char *p, int n)
+{
+    int32_t value = 0;
+
+    for (int i = 0; i < n; i++) {
+        unsigned digit = (unsigned char)(p[i] - '0');
+
+        if (digit > 9)
+            return -1;
+        value = value * 10 + (int32_t)digit;
+    }
+    return value;
+}
+
+bool slc_parse_date(const char *text, size_t len, int32_t *ret_days)
+{
+    struct slc_civil date;
+    int32_t month, day;
+
+    if (len != 10 || text[4] != '-' || text[7] != '-')
+        return false;
+    date.year = digits(text, 4);
+    month = digits(text + 5, 2);
+    day = digits(text + 8, 2);
+    if (date.year < 0 || month < 0 || day < 0)
+        return false;
+    date.month = (uint32_t)month;
+    date.day = (uint32_t)day;
+    if (!slc_civil_is_valid(date))
+        return false;
+    *ret_days = slc_days_from_civil(date);
+    return true;
+}
+
+/* ".f{1,9}" at *at (which moves on); microseconds, -1 when it is malformed. */
+static int32_t parse_fraction(const char **at, const char *end)
+{
+    int32_t usec = 0, unit = 100000, n = 0;
+    const char *p = *at + 1;
+
+    for (; p < end && (unsigned char)(*p - '0') < 10; p++, n++) {
+        usec += (*p - '0') * unit;
+        unit /= 10;
+    }
+    *at = p;
+    return n >= 1 && n <= 9 ? usec : -1;
+}
+
+/* "Z", "+HH", "+HHMM" or "+HH:MM" up to the end; seconds east of UTC. */
+static bool parse_offset(const char *p, const char *end, int32_t *ret_seconds)
+{
+    int32_t hours, minutes = 0, sign = *p == '-' ? -1 : 1;
+    size_t len = (size_t)(end - p);
+
+    *ret_seconds = 0;
+    if (*p == 'Z' || *p == 'z')
+        return len == 1;
+    if (*p != '+' && *p != '-')
+        return false;
+    if (len != 3 && len != 5 && !(len == 6 && p[3] == ':'))
+        return false;
+    hours = digits(p + 1, 2);
+    if (len > 3)
+        minutes = digits(end - 2, 2);
+    if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
+        return false;
+    *ret_seconds = sign * (hours * 3600 + minutes * 60);
+    return true;
+}
+
+bool slc_parse_datetime(const char *text, size_t len, int64_t *ret_usec)
+{
+    const char *p = text + 16, *end = text + len;
+    int32_t days, hour, minute, second = 0, usec = 0, offset = 0;
+
+    if (len < 16 || (text[10] != 'T' && text[10] != ' ' && text[10] != 't') || text[13] != ':')
+        return false;
+    if (!slc_parse_date(text, 10, &days))
+        return false;
+    hour = digits(text + 11, 2);
+    minute = digits(text + 14, 2);
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59)
+        return false;
+    if (end - p >= 3 && *p == ':') {
+        second = digits(p + 1, 2);
+        if (second < 0 || second > 59)
+            return false;
+        p += 3;
+        if (p < end && *p == '.') {
+            usec = parse_fraction(&p, end);
+            if (usec < 0)
+                return false;
+        }
+    }
+    if (p < end && !parse_offset(p, end, &offset))
+        return false;
+    *ret_usec = (int64_t)days * SLC_USEC_PER_DAY +
+                ((int64_t)hour * 3600 + minute * 60 + second - offset) * SLC_USEC_PER_SEC + usec;
+    return true;
+}
+
+static inline char *write_fixed(char *to, uint32_t value, int n)
+{
+    for (int i = n - 1; i >= 0; i--) {
+        to[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return to + n;
+}
+
+char *slc_write_date(char *to, int32_t days)
+{
+    struct slc_civil date = slc_civil_from_days(days);
+
+    to = write_fixed(to, (uint32_t)date.year, 4);
+    *to++ = '-';
+    to = write_fixed(to, date.month, 2);
+    *to++ = '-';
+    return write_fixed(to, date.day, 2);
+}
+
+char *slc_write_datetime(char *to, int64_t usec)
+{
+    int64_t days = usec / SLC_USEC_PER_DAY, rest = usec % SLC_USEC_PER_DAY;
+    uint32_t seconds, fraction;
+
+    if (rest < 0) {
+        rest += SLC_USEC_PER_DAY;
+        days--;
+    }
+    seconds = (uint32_t)(rest / SLC_USEC_PER_SEC);
+    fraction = (uint32_t)(rest % SLC_USEC_PER_SEC);
+    to = slc_write_date(to, (int32_t)days);
+    *to++ = 'T';
+    to = write_fixed(to, seconds / 3600, 2);
+    *to++ = ':';
+    to = write_fixed(to, seconds / 60 % 60, 2);
+    *to++ = ':';
+    to = write_fixed(to, seconds % 60, 2);
+    if (fraction) {
+        *to++ = '.';
+        to = write_fixed(to, fraction, 6);
+    }
+    return to;
+}
+
+static int64_t read_clock(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * SLC_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+int64_t slc_now_usec(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+int64_t slc_monotonic_usec(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+static struct tm local_now(void)
+{
+    time_t now = time(NULL);
+    struct tm parts;
+
+    localtime_r(&now, &parts);
+    return parts;
+}
+
+int32_t slc_today_days(void)
+{
+    struct tm now = local_now();
+
+    return slc_days_from_civil((struct slc_civil){.year = now.tm_year + 1900,
+                                                  .month = (uint32_t)now.tm_mon + 1,
+                                                  .day = (uint32_t)now.tm_mday});
+}
+
+void slc_stamp_now(char stamp[SLC_STAMP_BYTES])
+{
+    struct tm now = local_now();
+
+    strftime(stamp, SLC_STAMP_BYTES, "%Y-%m-%d:%H:%M:%S", &now);
+}
