@@ -1,0 +1,36 @@
+/* The names and types of a table's columns. */
+#ifndef SLC_FRAME_SCHEMA_H
+#define SLC_FRAME_SCHEMA_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "frame/type.h"
+
+enum { SLC_MAX_COLUMNS = 16384 }; /* what a workbook's sheet may have (ECMA-376) */
+
+struct slc_field {
+    struct slc_str name; /* unique, NUL-terminated, in the schema's arena */
+    enum slc_type type;
+};
+
+struct slc_schema {
+    int64_t n_fields;
+    struct slc_field *fields;
+    struct slc_arena arena;
+};
+
+/* Take over the names, made unique as pandas' read_csv does: an empty one is
+ * "Unnamed: <position from 0>", a repeated one gets ".1", ".2", ... Types are
+ * NULL. False when memory ran out. */
+bool slc_schema_init(struct slc_schema *schema, const struct slc_str *names, int64_t n_names);
+
+/* The field's index by exact name, or -1. */
+int64_t slc_schema_find(const struct slc_schema *schema, struct slc_str name);
+
+/* The same without regard to ASCII case, when the exact name is not there. */
+int64_t slc_schema_find_nocase(const struct slc_schema *schema, struct slc_str name);
+
+void slc_schema_release(struct slc_schema *schema);
+
+#endif

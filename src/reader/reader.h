@@ -1,0 +1,110 @@
+/* Reading a table file as chunks.
+ *
+ * A reader is opened on a file, finds out its dialect and column names, and
+ * then gives the file chunk by chunk, as often as it is rewound:
+ *
+ *     slc_reader_next()   cuts the next stretch of whole rows off the input and
+ *                         finds its cells' borders. Calls are serialised by the
+ *                         reader's own lock; cheap next to parsing.
+ *     slc_reader_parse()  turns the cells into typed columns. Any number of
+ *                         threads may parse different chunks at a time.
+ *
+ * Chunk borders depend on the input and on `chunk_bytes` alone, so every pass
+ * sees the same chunks. A format is one `struct slc_reader_ops` (format.h).
+ *
+ * Source for CSV: RFC 4180, read as leniently as pandas' read_csv (2.x, C
+ * engine) does, but for rows of the wrong width, which are rejected. */
+#ifndef SLC_READER_READER_H
+#define SLC_READER_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "frame/chunk.h"
+#include "frame/schema.h"
+
+enum slc_header { SLC_HEADER_AUTO, SLC_HEADER_YES, SLC_HEADER_NO };
+
+struct slc_reader_options {
+    char delimiter;               /* '\0': detected among , ; tab | */
+    char quote;                   /* '\0': quotes mean nothing */
+    enum slc_header header;
+    bool keep_default_na;         /* pandas' default texts mean missing */
+    const struct slc_str *na_values; /* more texts that mean missing; borrowed until close */
+    int64_t n_na_values;
+    int64_t chunk_bytes;          /* input a chunk, about; 64 KiB to 64 MiB */
+    int64_t max_row_bytes;        /* a longer row is an error */
+};
+
+/* Sensible defaults: everything detected, 1 MiB chunks, rows up to 16 MiB. */
+struct slc_reader_options slc_reader_default_options(void);
+
+/* What to do with a column. */
+struct slc_column_request {
+    enum { SLC_COLUMN_SKIP, SLC_COLUMN_READ } what;
+    /* The type to start from. A value that it cannot hold widens the column of
+     * that chunk (see frame/type.h); NULL starts from nothing. TEXT gives the
+     * values as they stand in the file. */
+    enum slc_type type;
+};
+
+struct slc_reader;
+
+/* Open the file behind `fd` (taken over, closed by slc_reader_close() and on
+ * failure); `name` is for messages. Errors: FORMAT (no table, binary, another
+ * format), IO, LIMIT. */
+bool slc_reader_open(int fd, const char *name, const struct slc_reader_options *options,
+                     struct slc_reader **ret_reader, struct slc_error *error);
+void slc_reader_close(struct slc_reader *reader);
+
+/* Names of the columns; types are NULL. Lives as long as the reader. */
+const struct slc_schema *slc_reader_schema(const struct slc_reader *reader);
+
+/* "csv", and one line on what was detected: "delimiter ';', header". */
+const char *slc_reader_format_name(const struct slc_reader *reader);
+const char *slc_reader_dialect(const struct slc_reader *reader);
+
+/* Bytes of the input, and how many of them slc_reader_next() has passed in this
+ * round. For progress; any thread. -1 when the size is not known. */
+int64_t slc_reader_size_bytes(const struct slc_reader *reader);
+int64_t slc_reader_position_bytes(const struct slc_reader *reader);
+
+/* SHA-256 of the file as 64 hex digits, once a round has reached the end; NULL
+ * before. */
+const char *slc_reader_sha256(const struct slc_reader *reader);
+
+/* The next chunk's raw part: sets seq and raw (owned by the reader, give it
+ * back with slc_reader_recycle()). 1: there is one, 0: end of the input, -1:
+ * error (FORMAT, IO, LIMIT, CHANGED). Any thread. */
+int slc_reader_next(struct slc_reader *reader, struct slc_chunk *chunk, struct slc_error *error);
+
+/* Turn the chunk's raw part into columns and rejects; one request a column of
+ * the schema. Texts are slices of the raw part and live until it is recycled.
+ * May be called again on the same raw part. first_record is left as it is. */
+bool slc_reader_parse(struct slc_reader *reader, struct slc_chunk *chunk,
+                      const struct slc_column_request *requests, struct slc_error *error);
+
+/* Read one column of a parsed chunk again from another type. */
+bool slc_reader_parse_column(struct slc_reader *reader, struct slc_chunk *chunk, int64_t column,
+                             enum slc_type type, struct slc_error *error);
+
+/* Memory that the chunk's raw part holds, in bytes. */
+int64_t slc_reader_raw_bytes(const struct slc_chunk *chunk);
+
+/* Give the raw part back; the chunk's texts are gone with it. */
+void slc_reader_recycle(struct slc_reader *reader, struct slc_chunk *chunk);
+
+/* Start from the first row again. No chunk may be in somebody's hands but
+ * those kept. Errors: IO, CHANGED (the file is no longer what it was). */
+bool slc_reader_rewind(struct slc_reader *reader, struct slc_error *error);
+
+/* The joint type of what a column was in different chunks. `negative` says
+ * whether any value of it was below zero, which decides whether INT64 and
+ * UINT64 go together. */
+enum slc_type slc_reader_join(enum slc_type a, enum slc_type b, bool negative);
+
+/* Some INT64 value of the column is negative. */
+bool slc_column_has_negative(const struct slc_column *column, int64_t n_rows);
+
+#endif
