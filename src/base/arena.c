@@ -122,25 +122,31 @@ static void free_blocks(struct slc_arena_block *block)
     }
 }
 
+/* Several blocks become one of their joint size, so that an arena that is used
+ * for the same work again and again soon takes no memory anymore. */
+static bool coalesce(struct slc_arena *arena)
+{
+    size_t total = 0;
+
+    for (struct slc_arena_block *at = arena->blocks; at; at = at->older)
+        total += at->size_bytes;
+    free_blocks(arena->blocks);
+    arena->blocks = NULL;
+    return grow(arena, total);
+}
+
 void slc_arena_reset(struct slc_arena *arena)
 {
-    struct slc_arena_block *largest = NULL, **link = NULL;
-
     arena->used_bytes = 0;
     if (!arena->blocks)
         return;
-    for (struct slc_arena_block **at = &arena->blocks; *at; at = &(*at)->older)
-        if (!largest || (*at)->size_bytes > largest->size_bytes) {
-            largest = *at;
-            link = at;
-        }
-    *link = largest->older;
-    free_blocks(arena->blocks);
-    largest->older = NULL;
-    arena->blocks = largest;
-    arena->next = largest->bytes;
-    arena->left_bytes = largest->size_bytes;
-    POISON(largest->bytes, largest->size_bytes);
+    if (arena->blocks->older && !coalesce(arena)) {
+        *arena = (struct slc_arena){0};
+        return;
+    }
+    arena->next = arena->blocks->bytes;
+    arena->left_bytes = arena->blocks->size_bytes;
+    POISON(arena->next, arena->left_bytes);
 }
 
 void slc_arena_release(struct slc_arena *arena)

@@ -34,7 +34,7 @@ char *slc_arena_bytes(struct slc_arena *arena, size_t size_bytes);
 /* A copy of `s` with a NUL behind it; .data is NULL when memory ran out. */
 struct slc_str slc_arena_copy(struct slc_arena *arena, struct slc_str s);
 
-/* Give everything back but the largest block, which is kept for reuse. */
+/* Forget everything; the memory is kept, as one block, for reuse. */
 void slc_arena_reset(struct slc_arena *arena);
 
 /* Give everything back. */

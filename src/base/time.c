@@ -114,10 +114,15 @@ static bool parse_offset(const char *p, const char *end, int32_t *ret_seconds)
     return true;
 }
 
+/* 0001-01-01 and 10000-01-01 */
+#define FIRST_USEC (INT64_C(-719162) * SLC_USEC_PER_DAY)
+#define END_USEC (INT64_C(2932897) * SLC_USEC_PER_DAY)
+
 bool slc_parse_datetime(const char *text, size_t len, int64_t *ret_usec)
 {
     const char *p = text + 16, *end = text + len;
     int32_t days, hour, minute, second = 0, usec = 0, offset = 0;
+    int64_t value;
 
     if (len < 16 || (text[10] != 'T' && text[10] != ' ' && text[10] != 't') || text[13] != ':')
         return false;
@@ -140,8 +145,11 @@ bool slc_parse_datetime(const char *text, size_t len, int64_t *ret_usec)
     }
     if (p < end && !parse_offset(p, end, &offset))
         return false;
-    *ret_usec = (int64_t)days * SLC_USEC_PER_DAY +
-                ((int64_t)hour * 3600 + minute * 60 + second - offset) * SLC_USEC_PER_SEC + usec;
+    value = (int64_t)days * SLC_USEC_PER_DAY +
+            ((int64_t)hour * 3600 + minute * 60 + second - offset) * SLC_USEC_PER_SEC + usec;
+    if (value < FIRST_USEC || value >= END_USEC)
+        return false; /* the offset takes it out of the years that can be written */
+    *ret_usec = value;
     return true;
 }
 

@@ -27,7 +27,7 @@ bool slc_civil_is_valid(struct slc_civil date);
 bool slc_parse_date(const char *text, size_t len, int32_t *ret_days);
 /* ISO 8601: YYYY-MM-DD(T| )HH:MM[:SS[.f{1,9}]][Z|+HH[:]MM|-HH[:]MM]; digits
  * past the microsecond are cut off. Seconds 0 to 59. A text with an offset
- * comes back as UTC. */
+ * comes back as UTC, which has to be in the years 1 to 9999, too. */
 bool slc_parse_datetime(const char *text, size_t len, int64_t *ret_usec);
 
 enum { SLC_DATE_TEXT_BYTES = 10, SLC_DATETIME_TEXT_BYTES = 26 };

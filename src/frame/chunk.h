@@ -74,6 +74,10 @@ void *slc_chunk_values(struct slc_chunk *chunk, enum slc_type type);
 /* A bitmap for the chunk's rows with every bit set; NULL when memory ran out. */
 uint64_t *slc_chunk_bitmap(struct slc_chunk *chunk);
 
+/* Take out the rows whose bit in `keep` is clear; n_rows, the columns and
+ * record_of_row are adjusted. False when memory ran out. */
+bool slc_chunk_keep_rows(struct slc_chunk *chunk, const uint64_t *keep);
+
 /* The 1-based data row in the file of taken row `row`, for messages. */
 static inline int64_t slc_chunk_record(const struct slc_chunk *chunk, int64_t row)
 {

@@ -5,67 +5,108 @@
 
 #include "base/hash.h"
 
-/* Names already given, by hash: open addressing over field indices + 1. */
+/* A name that stands in the header or was given to a column. */
+struct seen_name {
+    struct slc_str name; /* data is NULL in an empty slot */
+    int64_t next;        /* 0: no column has the name yet; else the number to try next */
+};
+
+/* All of them, by hash; open addressing. */
 struct name_set {
-    int32_t *slots;
+    struct seen_name *slots;
     size_t mask;
 };
 
-static bool name_is_taken(const struct name_set *set, const struct slc_schema *schema,
-                          struct slc_str name, size_t *ret_slot)
+static struct seen_name *find_name(const struct name_set *set, struct slc_str name)
 {
     size_t slot = slc_hash_bytes(name.data, name.len) & set->mask;
 
-    for (; set->slots[slot]; slot = (slot + 1) & set->mask)
-        if (slc_str_eq(schema->fields[set->slots[slot] - 1].name, name))
-            return true;
-    *ret_slot = slot;
-    return false;
+    while (set->slots[slot].name.data && !slc_str_eq(set->slots[slot].name, name))
+        slot = (slot + 1) & set->mask;
+    return &set->slots[slot];
 }
 
-/* The name of field `i`, made unique; data is NULL when memory ran out. */
-static struct slc_str unique_name(struct slc_schema *schema, const struct name_set *set,
-                                  struct slc_str wanted, int64_t i, size_t *ret_slot)
+/* The column's own name in the arena, "Unnamed: <i>" for an empty one, with
+ * room for a number behind it; data is NULL when memory ran out. */
+static struct slc_str copy_name(struct slc_schema *schema, struct slc_str wanted, int64_t i)
 {
     char unnamed[48];
-    struct slc_str name = wanted;
     char *room;
 
     if (wanted.len == 0) {
         snprintf(unnamed, sizeof(unnamed), "Unnamed: %lld", (long long)i);
-        name = wanted = slc_str_from(unnamed);
+        wanted = slc_str_from(unnamed);
     }
     room = slc_arena_bytes(&schema->arena, wanted.len + 24);
     if (!room)
         return (struct slc_str){0};
     memcpy(room, wanted.data, wanted.len);
     room[wanted.len] = '\0';
-    name.data = room;
-    for (long long n = 1; name_is_taken(set, schema, name, ret_slot); n++)
-        name.len = wanted.len + (size_t)snprintf(room + wanted.len, 24, ".%lld", n);
-    return name;
+    return (struct slc_str){.data = room, .len = wanted.len};
+}
+
+/* pandas/_libs/parsers.pyx, TextReader._get_header(): a repeated name gets the
+ * lowest number that makes a name which no other column has or wants. */
+static bool make_unique(struct slc_schema *schema, struct name_set *set, struct slc_str *name)
+{
+    struct seen_name *own = find_name(set, *name), *taken = own;
+    struct slc_str numbered = *name;
+    char *room;
+
+    if (own->next > 0) {
+        room = slc_arena_bytes(&schema->arena, name->len + 24);
+        if (!room)
+            return false;
+        memcpy(room, name->data, name->len);
+        numbered.data = room;
+        do {
+            numbered.len = name->len +
+                           (size_t)snprintf(room + name->len, 24, ".%lld", (long long)own->next++);
+            taken = find_name(set, numbered);
+        } while (taken->name.data);
+        taken->name = numbered;
+        schema->n_renamed++;
+    }
+    taken->next = 1;
+    *name = numbered;
+    return true;
+}
+
+static bool take_names(struct slc_schema *schema, struct name_set *set, const struct slc_str *names,
+                       int64_t n_names)
+{
+    struct slc_field *fields = schema->fields;
+
+    for (int64_t i = 0; i < n_names; i++) {
+        struct slc_str name = copy_name(schema, names[i], i);
+
+        if (!name.data)
+            return false;
+        fields[i].name = name;
+        schema->n_renamed += names[i].len == 0;
+        find_name(set, name)->name = name;
+    }
+    /* Columns that have a name keep it; what was made up gives way. */
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t i = 0; i < n_names; i++)
+            if ((names[i].len == 0) == (pass == 1) && !make_unique(schema, set, &fields[i].name))
+                return false;
+    schema->n_fields = n_names;
+    return true;
 }
 
 bool slc_schema_init(struct slc_schema *schema, const struct slc_str *names, int64_t n_names)
 {
     struct name_set set = {.mask = 16};
-    bool good = true;
+    bool good;
 
     *schema = (struct slc_schema){0};
-    while (set.mask < (size_t)n_names * 2)
+    while (set.mask < (size_t)n_names * 4) /* as they stand, and as they are made unique */
         set.mask *= 2;
     set.slots = calloc(set.mask, sizeof(*set.slots));
     set.mask--;
     schema->fields = slc_arena_calloc(&schema->arena, (size_t)n_names + 1, sizeof(*schema->fields));
-    good = set.slots && schema->fields;
-    for (int64_t i = 0; good && i < n_names; i++) {
-        size_t slot = 0;
-
-        schema->fields[i].name = unique_name(schema, &set, names[i], i, &slot);
-        good = schema->fields[i].name.data != NULL;
-        set.slots[slot] = (int32_t)i + 1;
-        schema->n_fields = i + 1;
-    }
+    good = set.slots && schema->fields && take_names(schema, &set, names, n_names);
     free(set.slots);
     if (!good)
         slc_schema_release(schema);

@@ -17,12 +17,13 @@ struct slc_field {
 struct slc_schema {
     int64_t n_fields;
     struct slc_field *fields;
+    int64_t n_renamed; /* fields whose name in the file was empty or not unique */
     struct slc_arena arena;
 };
 
-/* Take over the names, made unique as pandas' read_csv does: an empty one is
- * "Unnamed: <position from 0>", a repeated one gets ".1", ".2", ... Types are
- * NULL. False when memory ran out. */
+/* Copy the names, made unique as pandas' read_csv does: an empty one is
+ * "Unnamed: <position from 0>", a repeated one gets ".1", ".2", ..., past those
+ * that other columns have. Types are NULL. False when memory ran out. */
 bool slc_schema_init(struct slc_schema *schema, const struct slc_str *names, int64_t n_names);
 
 /* The field's index by exact name, or -1. */

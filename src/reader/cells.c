@@ -70,7 +70,7 @@ static bool parse_whole(struct slc_str s, int64_t *ret_value)
 }
 
 /* A double that keeps what the text says: a whole number is taken only when a
- * double holds it exactly. */
+ * double holds it exactly, and digits beyond a double's range are none. */
 static bool parse_real(struct slc_str s, double *ret_value)
 {
     int64_t whole;
@@ -90,7 +90,9 @@ static bool parse_real(struct slc_str s, double *ret_value)
         }
         return false;
     }
-    return slc_parse_double(s.data, s.len, ret_value) || parse_infinity(s, ret_value);
+    if (slc_parse_double(s.data, s.len, ret_value))
+        return isfinite(*ret_value);
+    return parse_infinity(s, ret_value);
 }
 
 enum slc_type slc_cell_type(const char *text, size_t len)
@@ -129,7 +131,7 @@ enum slc_type slc_reader_join(enum slc_type a, enum slc_type b, bool negative)
                  (a == SLC_TYPE_UINT64 && b == SLC_TYPE_INT64);
 
     if (whole)
-        return negative ? SLC_TYPE_TEXT : SLC_TYPE_UINT64;
+        return negative ? SLC_TYPE_FLOAT64 : SLC_TYPE_UINT64;
     return slc_type_join(a, b);
 }
 
@@ -429,14 +431,16 @@ bool slc_cells_type_column(const struct slc_raw *raw, const struct slc_na_set *n
         int64_t row = run(&w, type);
         enum slc_type wider;
         struct slc_str s;
+        bool negative;
 
         if (w.out_of_memory)
             return slc_fail(error, SLC_ERR_MEMORY, "no memory for a chunk of %lld rows",
                             (long long)w.n_rows);
         if (row == w.n_rows)
             return true;
-        s = cell_text(&w, row);
-        wider = slc_reader_join(type, slc_cell_type(s.data, s.len), s.data[0] == '-');
+        s = slc_str_trim(cell_text(&w, row));
+        negative = s.len > 0 && s.data[0] == '-';
+        wider = slc_reader_join(type, slc_cell_type(s.data, s.len), negative);
         /* A text of the type's own kind that it cannot hold, as a whole number
          * that a double would round: only text keeps it. */
         type = wider == type ? SLC_TYPE_TEXT : wider;

@@ -1,14 +1,13 @@
 /* Delimited text: CSV, TSV and their kin. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
 #include "reader/csv_scan.h"
 #include "reader/format.h"
+#include "reader/input.h"
 #include "reader/raw.h"
 #include "reader/sniff.h"
 
@@ -18,7 +17,7 @@ struct csv {
     int64_t first_row_bytes; /* where the data rows start in the input */
     struct slc_buf tail;     /* the start of a row that the last chunk left over */
     int64_t offset_bytes;    /* of the tail in the input */
-    bool at_end;
+    bool at_end;             /* nothing is left but the tail */
 };
 
 static bool csv_matches(struct slc_str head, struct slc_str file_name)
@@ -35,46 +34,69 @@ static size_t skip_bom(struct slc_str head)
     return head.len >= 3 && memcmp(head.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
-static size_t skip_blank_rows(const char *text, size_t len)
+/* Lines of nothing but white space, as pandas' skip_blank_lines has it. */
+static size_t skip_blank_rows(struct slc_str text, char delimiter)
 {
-    size_t i = 0;
+    size_t start = 0;
 
-    while (i < len && (text[i] == '\n' || text[i] == '\r'))
-        i++;
-    return i;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+
+        if (c == '\n' || c == '\r')
+            start = i + 1;
+        else if (c == delimiter || (c != ' ' && c != '\t'))
+            return start;
+    }
+    return text.len;
 }
 
-/* The length of the part of `text` that is whole rows; all of it when it ends
- * the file. 0: not even one row. */
-static size_t whole_rows(const char *text, size_t len, const struct csv *csv, bool ends_file)
+/* The length of the part of `text` that is whole rows, the last of which the
+ * input's end ends, too. 0: not even one row. */
+static size_t whole_rows(struct slc_str text, const struct csv *csv, bool ends_input)
 {
-    size_t words = SLC_SCAN_WORDS(len);
+    size_t words = SLC_SCAN_WORDS(text.len), end = 0;
     SLC_AUTO_FREE uint64_t *structural = calloc(words + 1, sizeof(*structural));
-    size_t end = 0;
+    bool inside;
 
-    if (ends_file || !structural)
-        return len;
-    slc_csv_scan_exact(text, len, csv->delimiter, csv->quote, structural);
-    for (size_t i = 0; i < len; i++)
-        if ((structural[i / 64] >> (i % 64) & 1) && (text[i] == '\n' || text[i] == '\r'))
+    if (!structural)
+        return 0;
+    inside = slc_csv_scan_exact(text.data, text.len, csv->delimiter, csv->quote, structural);
+    if (ends_input && !inside)
+        return text.len;
+    for (size_t i = 0; i < text.len; i++)
+        if ((structural[i / 64] >> (i % 64) & 1) && (text.data[i] == '\n' || text.data[i] == '\r'))
             end = i + 1;
     return end;
 }
 
-static bool check_text(struct slc_str head, struct slc_error *error)
+static bool fail_nul(int64_t offset, struct slc_error *error)
 {
-    if (memchr(head.data, '\0', head.len))
-        return slc_fail(error, SLC_ERR_FORMAT,
-                        "this is not a text table (a NUL byte at offset %zu); give a CSV or TSV file",
-                        (size_t)((const char *)memchr(head.data, '\0', head.len) - head.data));
-    return true;
+    return slc_fail(error, SLC_ERR_FORMAT,
+                    "this is not a text table (a NUL byte at offset %lld); give a CSV or TSV file, "
+                    "or set reader.encoding if it is UTF-16 without a byte order mark",
+                    (long long)offset);
 }
 
-static bool take_names(struct slc_reader *reader, struct csv *csv, char *text, size_t len,
+static bool fail_no_first_row(size_t len, bool ends_input, struct slc_error *error)
+{
+    return slc_fail(error, SLC_ERR_FORMAT,
+                    "the first row does not end within %s%zu bytes: a quote is opened and never "
+                    "closed, or this is not a table",
+                    ends_input ? "the file's " : "", len);
+}
+
+/* Names 0, 1, 2, ... of columns that have none, in `text` of 8 bytes each. */
+static void number_columns(struct slc_str *names, int64_t n, char *text)
+{
+    for (int64_t i = 0; i < n; i++, text += 8)
+        names[i] = (struct slc_str){.data = text, .len = (size_t)snprintf(text, 8, "%d", (int)i)};
+}
+
+static bool take_names(struct slc_reader *reader, const struct csv *csv, char *text, size_t len,
                        bool header, size_t *ret_used, struct slc_error *error)
 {
     SLC_AUTO_FREE struct slc_str *cells = calloc(SLC_MAX_COLUMNS, sizeof(*cells));
-    SLC_AUTO_FREE char *ordinals = malloc(SLC_MAX_COLUMNS * 8);
+    SLC_AUTO_FREE char *ordinals = malloc(SLC_MAX_COLUMNS * (size_t)ORDINAL_BYTES);
     int64_t n_cells;
     size_t used;
 
@@ -85,18 +107,13 @@ static bool take_names(struct slc_reader *reader, struct csv *csv, char *text, s
         return slc_fail(error, SLC_ERR_LIMIT,
                         "the first row has %lld columns; at most %d are allowed",
                         (long long)n_cells, SLC_MAX_COLUMNS);
-    for (int64_t i = 0; i < n_cells; i++) {
-        if (!header) {
-            char *name = ordinals + 8 * i;
-
-            cells[i] = (struct slc_str){.data = name,
-                                        .len = (size_t)snprintf(name, 8, "%d", (int)i)};
-        } else if (!slc_utf8_is_valid(cells[i])) {
+    for (int64_t i = 0; header && i < n_cells; i++)
+        if (!slc_utf8_is_valid(cells[i]))
             return slc_fail(error, SLC_ERR_FORMAT,
-                            "the name of column %lld is not valid UTF-8; convert the file to UTF-8",
-                            (long long)i + 1);
-        }
-    }
+                            "the name of column %lld is %s; is this a text table, and in UTF-8?",
+                            (long long)i + 1, slc_input_bad_text_reason(reader->input));
+    if (!header)
+        number_columns(cells, n_cells, ordinals);
     *ret_used = header ? used : 0;
     if (!slc_schema_init(&reader->schema, cells, n_cells))
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the column names");
@@ -105,46 +122,59 @@ static bool take_names(struct slc_reader *reader, struct csv *csv, char *text, s
 
 static void describe(struct slc_reader *reader, const struct csv *csv, bool header)
 {
-    char shown[8] = {csv->delimiter, '\0'};
+    const char *input = slc_input_description(reader->input);
+    char shown[4] = {'"', csv->delimiter, '"', '\0'}, renamed[64] = "";
 
-    if (csv->delimiter == '\t')
-        memcpy(shown, "tab", 4);
-    snprintf(reader->dialect, sizeof(reader->dialect), "delimiter %s%s%s, %s",
-             csv->delimiter == '\t' ? "" : "\"", shown, csv->delimiter == '\t' ? "" : "\"",
-             header ? "header" : "no header");
+    if (reader->schema.n_renamed > 0)
+        snprintf(renamed, sizeof(renamed), ", %lld empty or repeated column names made unique",
+                 (long long)reader->schema.n_renamed);
+    snprintf(reader->dialect, sizeof(reader->dialect), "%s%sdelimiter %s, %s%s", input,
+             input[0] ? ", " : "", csv->delimiter == '\t' ? "tab" : shown,
+             header ? "header" : "no header", renamed);
 }
 
-static bool csv_open(struct slc_reader *reader, struct slc_str head, struct slc_error *error)
+/* Find out what separates the fields; the length of the rows that it shows in. */
+static bool choose_delimiter(struct slc_reader *reader, struct csv *csv, struct slc_str head,
+                             bool ends_input, size_t *ret_rows, struct slc_error *error)
+{
+    csv->quote = reader->options.quote;
+    csv->delimiter = reader->options.delimiter;
+    if (!csv->delimiter) {
+        size_t rows;
+
+        csv->delimiter = ',';
+        rows = whole_rows(head, csv, ends_input);
+        csv->delimiter =
+            slc_sniff_delimiter((struct slc_str){head.data, rows ? rows : head.len}, csv->quote);
+    }
+    *ret_rows = whole_rows(head, csv, ends_input);
+    return *ret_rows > 0 || fail_no_first_row(head.len, ends_input, error);
+}
+
+static bool csv_open(struct slc_reader *reader, struct slc_str head, bool ends_input,
+                     struct slc_error *error)
 {
     struct csv *csv = calloc(1, sizeof(*csv));
-    size_t start = skip_bom(head), rows, used = 0;
-    bool ends_file = (int64_t)head.len == reader->size_bytes, header;
     SLC_AUTO_FREE char *text = NULL;
+    size_t start = skip_bom(head), rows, used = 0;
+    const char *nul = memchr(head.data, '\0', head.len);
+    bool header;
 
     reader->state = csv;
     if (!csv)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
-    if (!check_text(head, error))
-        return false;
-    start += skip_blank_rows(head.data + start, head.len - start);
+    if (nul)
+        return fail_nul(nul - head.data, error);
     head.data += start;
     head.len -= start;
+    rows = skip_blank_rows(head, reader->options.delimiter);
+    head.data += rows;
+    head.len -= rows;
+    start += rows;
     if (head.len == 0)
         return slc_fail(error, SLC_ERR_FORMAT, "the file has no rows");
-    csv->quote = reader->options.quote;
-    csv->delimiter = reader->options.delimiter;
-    if (!csv->delimiter) {
-        csv->delimiter = ',';
-        rows = whole_rows(head.data, head.len, csv, ends_file);
-        csv->delimiter = slc_sniff_delimiter((struct slc_str){head.data, rows ? rows : head.len},
-                                             csv->quote);
-    }
-    rows = whole_rows(head.data, head.len, csv, ends_file);
-    if (rows == 0)
-        return slc_fail(error, SLC_ERR_FORMAT,
-                        "the first row does not end within %zu bytes; is a quote never closed, or "
-                        "is this not a table?",
-                        head.len);
+    if (!choose_delimiter(reader, csv, head, ends_input, &rows, error))
+        return false;
     text = slc_str_dup((struct slc_str){head.data, rows});
     if (!text)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
@@ -167,37 +197,26 @@ static void csv_close(struct slc_reader *reader)
     free(csv);
 }
 
-/* What stands before the rows belongs to the file's digest, too. */
-static bool pass_head(struct slc_reader *reader, const struct csv *csv, struct slc_error *error)
-{
-    char block[4096];
-    int64_t at = 0;
-
-    while (at < csv->first_row_bytes) {
-        int64_t left = csv->first_row_bytes - at;
-        ssize_t got = pread(reader->fd, block,
-                            left < (int64_t)sizeof(block) ? (size_t)left : sizeof(block), at);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return slc_fail_errno(error, got < 0 ? errno : EIO, "cannot read the first row");
-        slc_reader_saw_bytes(reader, block, (size_t)got);
-        at += got;
-    }
-    return true;
-}
-
 static bool csv_rewind(struct slc_reader *reader, struct slc_error *error)
 {
     struct csv *csv = reader->state;
+    char block[4096];
+    int64_t left = csv->first_row_bytes;
 
-    if (lseek(reader->fd, csv->first_row_bytes, SEEK_SET) < 0)
-        return slc_fail_errno(error, errno, "cannot go back to the first row");
     slc_buf_clear(&csv->tail);
     csv->offset_bytes = csv->first_row_bytes;
     csv->at_end = false;
-    return pass_head(reader, csv, error);
+    while (left > 0) {
+        size_t wanted = left < (int64_t)sizeof(block) ? (size_t)left : sizeof(block);
+        int64_t got = slc_input_read(reader->input, block, wanted, error);
+
+        if (got < 0)
+            return false;
+        if (got == 0)
+            return slc_fail(error, SLC_ERR_CHANGED, "the file became shorter while it was read");
+        left -= got;
+    }
+    return true;
 }
 
 /* ---- Cutting off whole rows -------------------------------------------- */
@@ -220,53 +239,76 @@ static int64_t last_row_end(const struct slc_raw *raw, int64_t n)
     return 0;
 }
 
-/* Read until `n` bytes are there or the file ends. */
+/* Read until `target` bytes are there or the input ends; its last row then ends
+ * in a line end even if there was none. */
 static bool fill(struct slc_reader *reader, struct csv *csv, struct slc_raw *raw, int64_t *n,
                  int64_t target, struct slc_error *error)
 {
-    while (*n < target) {
-        ssize_t got = read(reader->fd, raw->bytes + *n, (size_t)(target - *n));
+    while (*n < target && !csv->at_end) {
+        int64_t got = slc_input_read(reader->input, raw->bytes + *n, (size_t)(target - *n), error);
 
-        if (got < 0 && errno == EINTR)
-            continue;
         if (got < 0)
-            return slc_fail_errno(error, errno, "cannot read");
-        if (got == 0) {
-            csv->at_end = true;
-            break;
-        }
-        slc_reader_saw_bytes(reader, raw->bytes + *n, (size_t)got);
+            return false;
+        csv->at_end = got == 0;
         *n += got;
+        if (csv->at_end && *n > 0 && raw->bytes[*n - 1] != '\n' && raw->bytes[*n - 1] != '\r')
+            raw->bytes[(*n)++] = '\n';
     }
     return true;
 }
 
-static int64_t count_rows_before(struct slc_reader *reader, const struct csv *csv, int64_t offset);
+static int64_t count_records_before(struct slc_reader *reader, int64_t offset);
 
-static bool fail_unclosed(struct slc_reader *reader, const struct csv *csv, int64_t offset,
-                          int64_t n, struct slc_error *error)
+static bool fail_long_row(const struct slc_reader *reader, int64_t offset, struct slc_error *error)
 {
-    int64_t row = count_rows_before(reader, csv, offset);
+    return slc_fail(error, SLC_ERR_LIMIT,
+                    "the row that starts at byte %lld is longer than the %lld bytes that are "
+                    "allowed; is a quote opened there and never closed?",
+                    (long long)offset, (long long)reader->options.max_row_bytes);
+}
 
-    slc_fail(error, SLC_ERR_FORMAT,
-             "the row that starts at byte %lld does not end within %lld bytes: a quote is opened "
-             "and never closed; close it or set reader.quote to another character",
-             (long long)offset, (long long)n);
-    slc_error_locate(error, NULL, row >= 0 ? row + 1 : 0, (struct slc_str){0});
-    return false;
+/* No row ends in the `n` bytes from the tail's start on. */
+static int fail_endless_row(struct slc_reader *reader, const struct csv *csv, int64_t n,
+                            struct slc_error *error)
+{
+    int64_t offset = csv->offset_bytes, records;
+
+    if (n > reader->options.max_row_bytes)
+        fail_long_row(reader, offset, error);
+    else
+        slc_fail(error, SLC_ERR_FORMAT,
+                 "the row that starts at byte %lld does not end: a quote is opened and never "
+                 "closed; close it or set reader.quote to another character",
+                 (long long)offset);
+    records = count_records_before(reader, offset);
+    slc_error_locate(error, NULL, records >= 0 ? records + 1 : 0, (struct slc_str){0});
+    return -1;
+}
+
+/* Keep what follows the whole rows for the next chunk. */
+static bool keep_tail(struct csv *csv, struct slc_raw *raw, int64_t n, struct slc_error *error)
+{
+    int64_t end = raw->n_bytes;
+
+    slc_buf_clear(&csv->tail);
+    slc_buf_append(&csv->tail, raw->bytes + end, (size_t)(n - end));
+    if (csv->tail.failed)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for a row of %lld bytes",
+                        (long long)(n - end));
+    if (end % 64)
+        raw->structural[end / 64] &= (UINT64_C(1) << (end % 64)) - 1;
+    csv->offset_bytes += end;
+    return true;
 }
 
 static int csv_next(struct slc_reader *reader, struct slc_raw *raw, struct slc_error *error)
 {
     struct csv *csv = reader->state;
-    int64_t n = (int64_t)csv->tail.len, target = reader->options.chunk_bytes, end;
-    bool inside;
+    int64_t n = (int64_t)csv->tail.len, target = reader->options.chunk_bytes;
 
-    if (csv->at_end)
-        return 0;
     raw->offset_bytes = csv->offset_bytes;
     for (bool first = true;; first = false) {
-        if (target < n)
+        if (target <= n)
             target = 2 * n;
         if (!slc_raw_reserve(raw, target + 1, error))
             return -1;
@@ -276,35 +318,15 @@ static int csv_next(struct slc_reader *reader, struct slc_raw *raw, struct slc_e
             return -1;
         if (n == 0)
             return 0;
-        if (csv->at_end && raw->bytes[n - 1] != '\n' && raw->bytes[n - 1] != '\r')
-            raw->bytes[n++] = '\n'; /* the last row need not end in one */
         memset(raw->bytes + n, 0, SLC_SCAN_SLACK_BYTES);
-        inside = slc_csv_scan(raw->bytes, (size_t)n, csv->delimiter, csv->quote, raw->structural);
-        end = last_row_end(raw, n);
-        if (csv->at_end && inside) {
-            fail_unclosed(reader, csv, csv->offset_bytes + end, n - end, error);
-            return -1;
-        }
-        if (end > 0)
+        slc_csv_scan(raw->bytes, (size_t)n, csv->delimiter, csv->quote, raw->structural);
+        raw->n_bytes = last_row_end(raw, n);
+        if (raw->n_bytes > 0)
             break;
-        if (n >= reader->options.max_row_bytes) {
-            fail_unclosed(reader, csv, csv->offset_bytes, n, error);
-            return -1;
-        }
-        target = 2 * n;
+        if (csv->at_end || n > reader->options.max_row_bytes)
+            return fail_endless_row(reader, csv, n, error);
     }
-    slc_buf_clear(&csv->tail);
-    slc_buf_append(&csv->tail, raw->bytes + end, (size_t)(n - end));
-    if (csv->tail.failed) {
-        slc_fail(error, SLC_ERR_MEMORY, "no memory for a row of %lld bytes", (long long)(n - end));
-        return -1;
-    }
-    raw->n_bytes = end;
-    if (end % 64)
-        raw->structural[end / 64] &= (UINT64_C(1) << (end % 64)) - 1;
-    csv->offset_bytes += end;
-    reader->position_bytes = csv->offset_bytes;
-    return 1;
+    return keep_tail(csv, raw, n, error) ? 1 : -1;
 }
 
 /* ---- Cutting rows into cells ------------------------------------------- */
@@ -312,8 +334,11 @@ static int csv_next(struct slc_reader *reader, struct slc_raw *raw, struct slc_e
 struct split {
     struct slc_raw *raw;
     int64_t rejects_capacity;
+    int64_t max_row_bytes;
+    const char *bad_text_reason;
     bool all_utf8;
-    bool failed;             /* memory ran out */
+    bool failed;          /* memory ran out */
+    int64_t long_row; /* where a row that is too long starts; -1: none */
 };
 
 static void reject(struct split *s, int64_t start, int64_t end, const char *reason)
@@ -367,23 +392,32 @@ static void unquote_cells(const struct split *s, struct slc_cell *cells, char qu
     }
 }
 
+/* A row of one field is as good as none when it is nothing but white space. */
+static inline bool is_blank(const char *text, int64_t len)
+{
+    for (int64_t i = 0; i < len; i++)
+        if (text[i] != ' ' && text[i] != '\t')
+            return false;
+    return true;
+}
+
 /* A row of `n_fields` fields whose cells were written from `cells` on is
  * complete; true when it is taken. */
 static bool end_row(struct split *s, struct slc_cell *cells, int64_t n_fields, int64_t start,
                     int64_t end, bool has_quotes, char quote)
 {
-    bool blank = n_fields == 1 && end == start;
-
-    if (blank)
+    if (n_fields == 1 && is_blank(s->raw->bytes + start, end - start))
         return false;
     s->raw->n_records++;
+    if (end - start > s->max_row_bytes)
+        s->long_row = start;
     if (n_fields != s->raw->n_columns) {
         reject(s, start, end, width_reason(s, n_fields));
         return false;
     }
     if (!s->all_utf8 &&
         !slc_utf8_is_valid((struct slc_str){s->raw->bytes + start, (size_t)(end - start)})) {
-        reject(s, start, end, "not valid UTF-8");
+        reject(s, start, end, s->bad_text_reason);
         return false;
     }
     if (has_quotes)
@@ -456,53 +490,49 @@ static int64_t count_bits(const struct slc_raw *raw)
 static bool csv_split(struct slc_reader *reader, struct slc_raw *raw, struct slc_error *error)
 {
     const struct csv *csv = reader->state;
-    struct split s = {.raw = raw};
+    size_t n = (size_t)raw->n_bytes;
+    const char *nul = memchr(raw->bytes, '\0', n);
+    struct split s = {
+        .raw = raw,
+        .max_row_bytes = reader->options.max_row_bytes,
+        .bad_text_reason = slc_input_bad_text_reason(reader->input),
+        .all_utf8 = slc_utf8_valid_prefix(raw->bytes, n) == n,
+        .long_row = -1,
+    };
 
+    if (nul)
+        return fail_nul(raw->offset_bytes + (nul - raw->bytes), error);
     raw->n_columns = reader->schema.n_fields;
     if (!slc_raw_reserve_cells(raw, count_bits(raw) + raw->n_columns, error))
         return false;
-    s.all_utf8 = slc_utf8_valid_prefix(raw->bytes, (size_t)raw->n_bytes) == (size_t)raw->n_bytes;
     split_rows(&s, csv->delimiter, csv->quote);
+    if (s.long_row >= 0)
+        return fail_long_row(reader, raw->offset_bytes + s.long_row, error);
     if (s.failed || !number_records(raw))
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for a chunk's rejected rows");
     return true;
 }
 
-/* Only when something is wrong: which row an offset is in. */
-static int64_t count_rows_before(struct slc_reader *reader, const struct csv *csv, int64_t offset)
+/* Only when something is wrong: the records up to the chunk that starts at
+ * `offset`, found by reading them again; -1 when that, too, fails. The round is
+ * spoilt by it. */
+static int64_t count_records_before(struct slc_reader *reader, int64_t offset)
 {
-    enum { STATE_START, STATE_FIELD, STATE_QUOTED, STATE_CLOSED } state = STATE_START;
-    SLC_AUTO_FREE char *block = malloc(65536);
-    int64_t rows = 0, at = csv->first_row_bytes;
-    bool blank = true;
+    const struct csv *csv = reader->state;
+    struct slc_raw *raw = calloc(1, sizeof(*raw));
+    int64_t records = 0;
+    bool good = raw && slc_input_rewind(reader->input, NULL) && csv_rewind(reader, NULL);
 
-    while (block && at < offset) {
-        ssize_t got = pread(reader->fd, block, 65536, at);
-
-        if (got <= 0)
-            return -1;
-        for (ssize_t i = 0; i < got && at + i < offset; i++) {
-            char c = block[i];
-            bool is_quote = c == csv->quote && csv->quote;
-            bool is_end = c == '\n' || c == '\r';
-
-            if (state == STATE_QUOTED) {
-                state = is_quote ? STATE_CLOSED : STATE_QUOTED;
-            } else if (is_quote && state != STATE_FIELD) {
-                state = STATE_QUOTED;
-                blank = false;
-            } else if (is_end) {
-                rows += !blank;
-                blank = true;
-                state = STATE_START;
-            } else {
-                state = c == csv->delimiter ? STATE_START : STATE_FIELD;
-                blank = false;
-            }
-        }
-        at += got;
+    while (good && csv->offset_bytes < offset) {
+        good = csv_next(reader, raw, NULL) == 1;
+        raw->n_records = raw->n_rejects = 0;
+        raw->rejects = NULL;
+        slc_arena_reset(&raw->arena);
+        good = good && csv_split(reader, raw, NULL);
+        records += raw->n_records;
     }
-    return rows;
+    slc_raw_free(raw);
+    return good ? records : -1;
 }
 
 const struct slc_reader_ops slc_csv_ops = {

@@ -12,16 +12,20 @@
 
 struct slc_reader_ops {
     const char *name;
-    /* The first bytes of the file (at most 64 KiB) look like this format. The
-     * array is asked in order; the last entry takes anything that is text. */
+    /* The first bytes of the input (at most 1 MiB, unpacked and in UTF-8) look
+     * like this format. The array is asked in order; the last entry takes
+     * anything that is text. */
     bool (*matches)(struct slc_str head, struct slc_str file_name);
-    /* Start on `reader->fd`; fill reader->schema in. */
-    bool (*open)(struct slc_reader *reader, struct slc_str head, struct slc_error *error);
+    /* Look at the input, all of which is in `head` when `ends_input`; fill
+     * reader->schema in. A rewind follows. */
+    bool (*open)(struct slc_reader *reader, struct slc_str head, bool ends_input,
+                 struct slc_error *error);
     /* Under the reader's lock: the next stretch of rows into `raw` (recycled or
      * zeroed). 1, 0 at the end, -1. */
     int (*next)(struct slc_reader *reader, struct slc_raw *raw, struct slc_error *error);
     /* Any thread: cut raw->bytes into raw->cells, n_rows, n_records and rejects. */
     bool (*split)(struct slc_reader *reader, struct slc_raw *raw, struct slc_error *error);
+    /* The input is at its start: go to the first row. */
     bool (*rewind)(struct slc_reader *reader, struct slc_error *error);
     void (*close)(struct slc_reader *reader);
 };
@@ -37,8 +41,9 @@ struct slc_reader {
     struct slc_schema schema;
     struct slc_na_set na;
     char dialect[128];
-    int64_t size_bytes;              /* -1: not known */
-    _Atomic int64_t position_bytes;
+    int64_t size_bytes;              /* of the file */
+    _Atomic int64_t position_bytes;  /* in the file */
+    struct slc_input *input;
     int64_t next_seq;                /* under `lock` */
     struct slc_reader_sync *sync;    /* the lock and the recycled raw parts */
 };

@@ -9,8 +9,8 @@ bool slc_raw_reserve(struct slc_raw *raw, int64_t n_bytes, struct slc_error *err
 bool slc_raw_reserve_cells(struct slc_raw *raw, int64_t n_cells, struct slc_error *error);
 void slc_raw_free(struct slc_raw *raw);
 
-/* A format calls this with every stretch of the file as it reads it, in order:
- * the file's SHA-256 is taken on the first round. */
+/* Called with every stretch of the file as it is read, in order: the file's
+ * SHA-256 is taken on the first whole round. */
 void slc_reader_saw_bytes(struct slc_reader *reader, const void *bytes, size_t len);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "reader/csv_scan.h"
 #include "reader/format.h"
+#include "reader/input.h"
 #include "reader/raw.h"
 
 static const struct slc_reader_ops *const formats[] = {
@@ -24,6 +25,7 @@ struct slc_reader_sync {
     struct slc_raw *idle; /* under `pool` */
     struct stat status;   /* of the file as it was opened */
     struct slc_sha256 *digest; /* first round only, under `next` */
+    struct slc_error failure;  /* what ended this round, under `next` */
     char sha256[SLC_SHA256_HEX_BYTES];
 };
 
@@ -149,11 +151,7 @@ static bool refuse_known(struct slc_str head, struct slc_error *error)
     } known[] = {
         {"PK\x03\x04", 4, "this is a zip archive (an XLSX workbook?); save the sheet as CSV"},
         {"\xd0\xcf\x11\xe0", 4, "this is an old Office file (XLS?); save the sheet as CSV"},
-        {"\x1f\x8b", 2, "this is gzip; unpack it with gunzip first"},
-        {"\x28\xb5\x2f\xfd", 4, "this is zstd; unpack it with unzstd first"},
         {"PAR1", 4, "this is Parquet; write it as CSV first, e.g. duckdb -c \"copy 'x.parquet' to 'x.csv'\""},
-        {"\xff\xfe", 2, "this is UTF-16; convert it with iconv -f UTF-16 -t UTF-8"},
-        {"\xfe\xff", 2, "this is UTF-16; convert it with iconv -f UTF-16 -t UTF-8"},
         {"%PDF", 4, "this is a PDF document, not a table"},
     };
 
@@ -163,24 +161,40 @@ static bool refuse_known(struct slc_str head, struct slc_error *error)
     return true;
 }
 
-static bool read_head(int fd, struct slc_buf *head, struct slc_error *error)
+static bool read_head(struct slc_reader *reader, struct slc_buf *head, struct slc_error *error)
 {
     char *at = slc_buf_reserve(head, HEAD_BYTES);
 
     if (!at)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
     while (head->len < HEAD_BYTES) {
-        ssize_t got = pread(fd, at + head->len, HEAD_BYTES - head->len, (off_t)head->len);
+        int64_t got = slc_input_read(reader->input, at + head->len, HEAD_BYTES - head->len, error);
 
-        if (got < 0 && errno == EINTR)
-            continue;
         if (got < 0)
-            return slc_fail_errno(error, errno, "cannot read");
+            return false;
         if (got == 0)
             break;
         head->len += (size_t)got;
     }
     return true;
+}
+
+/* The digest is of one whole round; a round broken off spoils it. */
+static bool restart_digest(struct slc_reader_sync *sync, struct slc_error *error)
+{
+    if (sync->sha256[0])
+        return true;
+    slc_sha256_finish(sync->digest, NULL);
+    sync->digest = slc_sha256_new();
+    return sync->digest || slc_fail(error, SLC_ERR_MEMORY, "no memory to read the file");
+}
+
+static bool start_round(struct slc_reader *reader, struct slc_error *error)
+{
+    reader->next_seq = 0;
+    slc_error_clear(&reader->sync->failure);
+    return restart_digest(reader->sync, error) && slc_input_rewind(reader->input, error) &&
+           reader->ops->rewind(reader, error);
 }
 
 static bool make_sync(struct slc_reader *reader, struct slc_error *error)
@@ -191,10 +205,7 @@ static bool make_sync(struct slc_reader *reader, struct slc_error *error)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
     pthread_mutex_init(&sync->next, NULL);
     pthread_mutex_init(&sync->pool, NULL);
-    sync->digest = slc_sha256_new();
     reader->sync = sync;
-    if (!sync->digest)
-        return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
     if (fstat(reader->fd, &sync->status) < 0)
         return slc_fail_errno(error, errno, "cannot look at the file");
     if (!S_ISREG(sync->status.st_mode))
@@ -210,7 +221,8 @@ static bool open_reader(struct slc_reader *reader, struct slc_error *error)
     SLC_AUTO_BUF struct slc_buf head = {0};
     struct slc_str view;
 
-    if (!make_sync(reader, error) || !read_head(reader->fd, &head, error))
+    if (!make_sync(reader, error) || !slc_input_open(reader, error) ||
+        !read_head(reader, &head, error))
         return false;
     view = slc_buf_view(&head);
     if (!refuse_known(view, error))
@@ -220,7 +232,8 @@ static bool open_reader(struct slc_reader *reader, struct slc_error *error)
             reader->ops = formats[i];
     if (!reader->ops)
         return slc_fail(error, SLC_ERR_FORMAT, "the file's format is not known");
-    return reader->ops->open(reader, view, error) && reader->ops->rewind(reader, error);
+    return reader->ops->open(reader, view, head.len < HEAD_BYTES, error) &&
+           start_round(reader, error);
 }
 
 bool slc_reader_open(int fd, const char *name, const struct slc_reader_options *options,
@@ -267,6 +280,7 @@ void slc_reader_close(struct slc_reader *reader)
         pthread_mutex_destroy(&reader->sync->pool);
         free(reader->sync);
     }
+    slc_input_close(reader->input);
     slc_schema_release(&reader->schema);
     slc_na_set_release(&reader->na);
     close(reader->fd);
@@ -332,30 +346,43 @@ static bool check_unchanged(const struct slc_reader *reader, struct slc_error *e
     return true;
 }
 
+/* Under `next`. A change of the file explains whatever else went wrong. */
+static int next_raw(struct slc_reader *reader, struct slc_raw *raw, struct slc_error *error)
+{
+    struct slc_error *failure = &reader->sync->failure;
+    int got = -1;
+
+    if (failure->code == SLC_ERR_NONE)
+        got = reader->ops->next(reader, raw, failure);
+    if (got <= 0 && failure->code != SLC_ERR_CHANGED && !check_unchanged(reader, failure))
+        got = -1;
+    if (got < 0) {
+        slc_error_locate(failure, reader->name, 0, (struct slc_str){0});
+        if (error)
+            *error = *failure;
+    }
+    if (got == 0 && reader->sync->digest)
+        end_digest(reader);
+    return got;
+}
+
 int slc_reader_next(struct slc_reader *reader, struct slc_chunk *chunk, struct slc_error *error)
 {
     struct slc_raw *raw = take_raw(reader);
     int got;
 
-    chunk->raw = NULL;
+    chunk->raw = raw;
     if (!raw) {
         slc_fail(error, SLC_ERR_MEMORY, "no memory for a chunk");
         return -1;
     }
     pthread_mutex_lock(&reader->sync->next);
-    got = reader->ops->next(reader, raw, error);
-    if (got == 0 && !check_unchanged(reader, error))
-        got = -1;
-    if (got == 0 && reader->sync->digest)
-        end_digest(reader);
+    got = next_raw(reader, raw, error);
     if (got == 1)
         chunk->seq = reader->next_seq++;
     pthread_mutex_unlock(&reader->sync->next);
-    chunk->raw = raw;
     if (got != 1)
         slc_reader_recycle(reader, chunk);
-    if (got < 0)
-        slc_error_locate(error, reader->name, 0, (struct slc_str){0});
     return got;
 }
 
@@ -366,8 +393,10 @@ bool slc_reader_parse(struct slc_reader *reader, struct slc_chunk *chunk,
 
     if (!slc_chunk_begin(chunk, reader->schema.n_fields))
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for a chunk");
-    if (!raw->is_split && !reader->ops->split(reader, raw, error))
+    if (!raw->is_split && !reader->ops->split(reader, raw, error)) {
+        slc_error_locate(error, reader->name, 0, (struct slc_str){0});
         return false;
+    }
     raw->is_split = true;
     chunk->n_rows = raw->n_rows;
     chunk->n_records = raw->n_records;
@@ -392,14 +421,7 @@ bool slc_reader_rewind(struct slc_reader *reader, struct slc_error *error)
     bool good;
 
     pthread_mutex_lock(&reader->sync->next);
-    reader->next_seq = 0;
-    reader->position_bytes = 0;
-    /* The digest is of one whole round; a round broken off spoils it. */
-    if (reader->sync->digest) {
-        slc_sha256_finish(reader->sync->digest, NULL);
-        reader->sync->digest = slc_sha256_new();
-    }
-    good = check_unchanged(reader, error) && reader->ops->rewind(reader, error);
+    good = check_unchanged(reader, error) && start_round(reader, error);
     pthread_mutex_unlock(&reader->sync->next);
     if (!good)
         slc_error_locate(error, reader->name, 0, (struct slc_str){0});

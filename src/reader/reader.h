@@ -26,14 +26,23 @@
 
 enum slc_header { SLC_HEADER_AUTO, SLC_HEADER_YES, SLC_HEADER_NO };
 
+enum slc_encoding {
+    SLC_ENCODING_AUTO, /* by the byte order mark; UTF-8 without one */
+    SLC_ENCODING_UTF8,
+    SLC_ENCODING_UTF16LE,
+    SLC_ENCODING_UTF16BE,
+    SLC_ENCODING_LATIN1, /* ISO 8859-1 */
+};
+
 struct slc_reader_options {
     char delimiter;               /* '\0': detected among , ; tab | */
     char quote;                   /* '\0': quotes mean nothing */
     enum slc_header header;
+    enum slc_encoding encoding;
     bool keep_default_na;         /* pandas' default texts mean missing */
     const struct slc_str *na_values; /* more texts that mean missing; borrowed until close */
     int64_t n_na_values;
-    int64_t chunk_bytes;          /* input a chunk, about; 64 KiB to 64 MiB */
+    int64_t chunk_bytes;          /* input a chunk, about; any number from 1 on, best 64 KiB to 64 MiB */
     int64_t max_row_bytes;        /* a longer row is an error */
 };
 
@@ -65,8 +74,8 @@ const struct slc_schema *slc_reader_schema(const struct slc_reader *reader);
 const char *slc_reader_format_name(const struct slc_reader *reader);
 const char *slc_reader_dialect(const struct slc_reader *reader);
 
-/* Bytes of the input, and how many of them slc_reader_next() has passed in this
- * round. For progress; any thread. -1 when the size is not known. */
+/* Bytes of the file, and how many of them were read in this round. For progress;
+ * any thread. */
 int64_t slc_reader_size_bytes(const struct slc_reader *reader);
 int64_t slc_reader_position_bytes(const struct slc_reader *reader);
 
@@ -76,7 +85,8 @@ const char *slc_reader_sha256(const struct slc_reader *reader);
 
 /* The next chunk's raw part: sets seq and raw (owned by the reader, give it
  * back with slc_reader_recycle()). 1: there is one, 0: end of the input, -1:
- * error (FORMAT, IO, LIMIT, CHANGED). Any thread. */
+ * error (FORMAT, IO, LIMIT, CHANGED), and the same error again for every later
+ * call up to a rewind. Any thread. */
 int slc_reader_next(struct slc_reader *reader, struct slc_chunk *chunk, struct slc_error *error);
 
 /* Turn the chunk's raw part into columns and rejects; one request a column of
@@ -100,8 +110,11 @@ void slc_reader_recycle(struct slc_reader *reader, struct slc_chunk *chunk);
 bool slc_reader_rewind(struct slc_reader *reader, struct slc_error *error);
 
 /* The joint type of what a column was in different chunks. `negative` says
- * whether any value of it was below zero, which decides whether INT64 and
- * UINT64 go together. */
+ * whether any INT64 value of any of these chunks was below zero: INT64 and
+ * UINT64 then make FLOAT64 instead of UINT64. The order of the chunks does not
+ * matter. A chunk that was parsed as a narrower type may hold values that the
+ * joint type cannot, as whole numbers that a double would round: parse it again
+ * from the joint type and join once more, until nothing changes. */
 enum slc_type slc_reader_join(enum slc_type a, enum slc_type b, bool negative);
 
 /* Some INT64 value of the column is negative. */

@@ -173,10 +173,12 @@ bool slc_sniff_header(struct slc_str sample, char delimiter, char quote,
     for (int row = 0; row < HEADER_ROWS && at < sample.len; row++) {
         at += slc_split_row(text + at, sample.len - at, delimiter, quote, cells, SLC_MAX_COLUMNS,
                             &n_cells);
+        if (n_cells == 1 && slc_str_trim(cells[0]).len == 0)
+            continue;
         for (int64_t i = 0; n_cells == n_first && i < n_cells; i++)
             if (!slc_is_na(na, cells[i].data, cells[i].len))
                 below[i] = slc_reader_join(below[i], slc_cell_type(cells[i].data, cells[i].len),
-                                           cells[i].data[0] == '-');
+                                           false);
     }
     for (int64_t i = 0; i < n_first; i++) {
         enum slc_type type = slc_is_na(na, first[i].data, first[i].len)

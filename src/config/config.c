@@ -1,0 +1,604 @@
+/* The configuration itself: making, setting and reading values. */
+#include "config/internal.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+struct setting {
+    struct slc_value value;
+    enum slc_origin origin;
+    char *where; /* owned; NULL for the default */
+    int load;
+};
+
+struct column {
+    char *name; /* owned */
+    struct setting steps[SLC_COLUMN_STEPS];
+};
+
+struct slc_config {
+    struct setting *settings; /* one for each row of the table */
+    struct column **columns;  /* ordered by name; owned, each of them */
+    size_t column_count;
+    size_t column_capacity;
+    int loads;
+};
+
+/* ---- Making ----------------------------------------------------------- */
+
+static void setting_release(struct setting *setting)
+{
+    slc_value_release(&setting->value);
+    free(setting->where);
+    *setting = (struct setting){0};
+}
+
+static bool setting_copy(const struct setting *from, struct setting *to)
+{
+    struct setting copy = {.origin = from->origin, .load = from->load};
+
+    if (!slc_value_copy(&from->value, &copy.value))
+        return false;
+    if (from->where && !(copy.where = strdup(from->where))) {
+        setting_release(&copy);
+        return false;
+    }
+    *to = copy;
+    return true;
+}
+
+static void column_free(struct column *column)
+{
+    if (!column)
+        return;
+    for (int i = 0; i < SLC_COLUMN_STEPS; i++)
+        setting_release(&column->steps[i]);
+    free(column->name);
+    free(column);
+}
+
+void slc_config_free(struct slc_config *config)
+{
+    if (!config)
+        return;
+    for (size_t i = 0; config->settings && i < slc_option_count(); i++)
+        setting_release(&config->settings[i]);
+    for (size_t i = 0; i < config->column_count; i++)
+        column_free(config->columns[i]);
+    free(config->settings);
+    free(config->columns);
+    free(config);
+}
+
+void slc_config_freep(struct slc_config **config)
+{
+    slc_config_free(*config);
+}
+
+static struct slc_config *config_alloc(void)
+{
+    struct slc_config *config = calloc(1, sizeof(*config));
+
+    if (!config)
+        return NULL;
+    config->settings = calloc(slc_option_count(), sizeof(*config->settings));
+    if (!config->settings) {
+        free(config);
+        return NULL;
+    }
+    return config;
+}
+
+struct slc_config *slc_config_new(void)
+{
+    struct slc_config *config = config_alloc();
+
+    for (size_t i = 0; config && i < slc_option_count(); i++) {
+        const struct slc_option *option = slc_option_at(i);
+        struct slc_error error = {0};
+
+        if (option->flags & SLC_OPTION_PER_COLUMN)
+            continue;
+        if (!slc_value_parse(option, slc_str_from(option->key), slc_str_from(option->default_text),
+                             &config->settings[i].value, &error)) {
+            assert(error.code == SLC_ERR_MEMORY); /* else the table is wrong */
+            slc_config_free(config);
+            return NULL;
+        }
+    }
+    return config;
+}
+
+static struct column *column_clone(const struct column *from)
+{
+    struct column *to = calloc(1, sizeof(*to));
+
+    if (!to)
+        return NULL;
+    to->name = strdup(from->name);
+    if (!to->name)
+        goto failed;
+    for (int i = 0; i < SLC_COLUMN_STEPS; i++)
+        if (!setting_copy(&from->steps[i], &to->steps[i]))
+            goto failed;
+    return to;
+failed:
+    column_free(to);
+    return NULL;
+}
+
+struct slc_config *slc_config_clone(const struct slc_config *from)
+{
+    struct slc_config *to = config_alloc();
+
+    if (!to)
+        return NULL;
+    to->loads = from->loads;
+    for (size_t i = 0; i < slc_option_count(); i++)
+        if (!setting_copy(&from->settings[i], &to->settings[i]))
+            goto failed;
+    to->columns = calloc(from->column_count + 1, sizeof(struct column *));
+    if (!to->columns)
+        goto failed;
+    to->column_capacity = from->column_count + 1;
+    for (size_t i = 0; i < from->column_count; i++) {
+        to->columns[i] = column_clone(from->columns[i]);
+        if (!to->columns[i])
+            goto failed;
+        to->column_count++;
+    }
+    return to;
+failed:
+    slc_config_free(to);
+    return NULL;
+}
+
+int slc_config_next_load(struct slc_config *config)
+{
+    return ++config->loads;
+}
+
+/* ---- Setting ---------------------------------------------------------- */
+
+bool slc_config_blame(struct slc_error *error, const struct slc_source *source, const char *format,
+                      ...)
+{
+    enum slc_error_code code =
+        source->origin == SLC_ORIGIN_TICKET ? SLC_ERR_TICKET : SLC_ERR_CONFIG;
+    char message[2 * SLC_ERROR_MESSAGE_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    switch (source->origin) {
+    case SLC_ORIGIN_FILE:
+        slc_fail(error, code, "line %" PRId64 ": %s", source->line, message);
+        slc_error_locate(error, source->name, 0, (struct slc_str){0});
+        break;
+    case SLC_ORIGIN_ENVIRONMENT:
+        slc_fail(error, code, "%s (from the environment variable %s)", message, source->name);
+        break;
+    case SLC_ORIGIN_SET:
+        slc_fail(error, code, "%s (from %s)", message, source->name);
+        break;
+    case SLC_ORIGIN_TICKET:
+        slc_fail(error, code, "%s (from the ticket's options)", message);
+        break;
+    case SLC_ORIGIN_DEFAULT:
+        slc_fail(error, code, "%s", message);
+        break;
+    }
+    return false;
+}
+
+static bool no_memory(struct slc_error *error)
+{
+    return slc_fail(error, SLC_ERR_MEMORY, "out of memory for the configuration");
+}
+
+static char *describe_source(const struct slc_source *source)
+{
+    SLC_AUTO_BUF struct slc_buf buf = {0};
+
+    switch (source->origin) {
+    case SLC_ORIGIN_FILE:
+        slc_buf_printf(&buf, "%s, line %" PRId64, source->name, source->line);
+        break;
+    case SLC_ORIGIN_ENVIRONMENT:
+        slc_buf_printf(&buf, "environment variable %s", source->name);
+        break;
+    case SLC_ORIGIN_TICKET:
+        slc_buf_append_text(&buf, "ticket");
+        break;
+    case SLC_ORIGIN_DEFAULT:
+    case SLC_ORIGIN_SET:
+        slc_buf_append_text(&buf, source->name);
+        break;
+    }
+    return slc_buf_steal(&buf, NULL);
+}
+
+static bool parse_input(const struct slc_option *option, struct slc_str key, struct slc_input input,
+                        struct slc_value *ret_value, const struct slc_source *source,
+                        struct slc_error *error)
+{
+    struct slc_error inner = {0};
+
+    if (input.is_list
+            ? slc_value_parse_items(option, key, input.items, input.count, ret_value, &inner)
+            : slc_value_parse(option, key, input.text, ret_value, &inner))
+        return true;
+    if (inner.code == SLC_ERR_MEMORY)
+        return no_memory(error);
+    return slc_config_blame(error, source, "%s", inner.message);
+}
+
+static bool setting_put(struct setting *setting, const struct slc_option *option,
+                        struct slc_str key, struct slc_input input, const struct slc_source *source,
+                        struct slc_error *error)
+{
+    struct slc_value value;
+    char *where;
+
+    if (source->origin == SLC_ORIGIN_FILE && setting->load == source->load && setting->where)
+        return slc_config_blame(error, source, "%.*s is set twice, first at %s", SLC_STR_ARG(key),
+                                setting->where);
+    if (!parse_input(option, key, input, &value, source, error))
+        return false;
+    if (setting->origin > source->origin) {
+        slc_value_release(&value);
+        return true;
+    }
+    where = describe_source(source);
+    if (!where) {
+        slc_value_release(&value);
+        return no_memory(error);
+    }
+    setting_release(setting);
+    *setting = (struct setting){
+        .value = value, .origin = source->origin, .where = where, .load = source->load};
+    return true;
+}
+
+/* The place of `name` in the ordered columns; true when it is there. */
+static bool find_column(const struct slc_config *config, struct slc_str name, size_t *ret_place)
+{
+    size_t low = 0, high = config->column_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = slc_str_cmp(slc_str_from(config->columns[middle]->name), name);
+
+        if (order == 0) {
+            *ret_place = middle;
+            return true;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *ret_place = low;
+    return false;
+}
+
+static struct column *insert_column(struct slc_config *config, struct slc_str name, size_t place)
+{
+    struct column *column;
+
+    if (config->column_count == config->column_capacity) {
+        size_t capacity = 2 * config->column_capacity + 8;
+        struct column **columns = realloc(config->columns, capacity * sizeof(struct column *));
+
+        if (!columns)
+            return NULL;
+        config->columns = columns;
+        config->column_capacity = capacity;
+    }
+    column = calloc(1, sizeof(*column));
+    if (!column)
+        return NULL;
+    column->name = slc_str_dup(name);
+    if (!column->name) {
+        free(column);
+        return NULL;
+    }
+    memmove(config->columns + place + 1, config->columns + place,
+            (config->column_count - place) * sizeof(struct column *));
+    config->columns[place] = column;
+    config->column_count++;
+    return column;
+}
+
+/* The last dot at or behind `from`, or NULL. */
+static const char *last_dot(struct slc_str key, size_t from)
+{
+    for (size_t i = key.len; i > from; i--)
+        if (key.data[i - 1] == '.')
+            return key.data + i - 1;
+    return NULL;
+}
+
+static bool put_column(struct slc_config *config, struct slc_str key, struct slc_input input,
+                       const struct slc_source *source, struct slc_error *error)
+{
+    const size_t prefix = sizeof(SLC_COLUMN_PREFIX) - 1;
+    const char *dot = last_dot(key, prefix);
+    struct slc_str name, step_name;
+    enum slc_column_step step;
+    struct column *column;
+    size_t place;
+
+    if (!dot || dot == key.data + prefix)
+        return slc_config_blame(error, source, "%.*s: a column's option is prep.columns.NAME.STEP",
+                                SLC_STR_ARG(key));
+    name = (struct slc_str){.data = key.data + prefix, .len = (size_t)(dot - key.data) - prefix};
+    step_name = (struct slc_str){.data = dot + 1, .len = key.len - (size_t)(dot + 1 - key.data)};
+    step = slc_column_step_find(step_name);
+    if (step == SLC_COLUMN_STEPS)
+        return slc_config_blame(error, source,
+                                "%.*s: unknown step \"%.*s\"; the steps of a column are impute, "
+                                "impute_value, scale, json_repair, downcast and drop",
+                                SLC_STR_ARG(key), SLC_STR_ARG(step_name));
+    if (find_column(config, name, &place)) {
+        column = config->columns[place];
+    } else {
+        if (config->column_count >= SLC_CONFIG_COLUMNS)
+            return slc_config_blame(error, source, "%.*s: at most %d columns may have options",
+                                    SLC_STR_ARG(key), (int)SLC_CONFIG_COLUMNS);
+        column = insert_column(config, name, place);
+        if (!column)
+            return no_memory(error);
+    }
+    return setting_put(&column->steps[step], slc_column_step_option(step), key, input, source,
+                       error);
+}
+
+bool slc_config_blame_unknown(struct slc_str key, const struct slc_source *source,
+                              struct slc_error *error)
+{
+    struct slc_str clipped = slc_utf8_clip(key, 80);
+
+    if (slc_option_is_section(key))
+        return slc_config_blame(error, source, "%.*s is a section of options, not an option",
+                                SLC_STR_ARG(clipped));
+    return slc_config_blame(error, source, "unknown option \"%.*s\"; the nearest known one is %s",
+                            SLC_STR_ARG(clipped), slc_option_nearest(key));
+}
+
+static bool is_column_key(struct slc_str key)
+{
+    const size_t prefix = sizeof(SLC_COLUMN_PREFIX) - 1;
+
+    return key.len > prefix && memcmp(key.data, SLC_COLUMN_PREFIX, prefix) == 0;
+}
+
+bool slc_config_put(struct slc_config *config, struct slc_str key, struct slc_input input,
+                    const struct slc_source *source, struct slc_error *error)
+{
+    const struct slc_option *option;
+
+    if (key.len > SLC_CONFIG_KEY_BYTES || !slc_utf8_is_valid(key) ||
+        memchr(key.data, '\0', key.len))
+        return slc_config_blame(error, source,
+                                "a key is longer than %d bytes, no UTF-8 or contains a NUL",
+                                (int)SLC_CONFIG_KEY_BYTES);
+    if (is_column_key(key))
+        return put_column(config, key, input, source, error);
+    option = slc_option_find(key);
+    if (!option)
+        return slc_config_blame_unknown(key, source, error);
+    if (source->origin == SLC_ORIGIN_TICKET && !(option->flags & SLC_OPTION_PER_FILE))
+        return slc_config_blame(error, source, "%s cannot be set for one file", option->key);
+    for (size_t i = 0; i < slc_option_count(); i++)
+        if (slc_option_at(i) == option)
+            return setting_put(&config->settings[i], option, key, input, source, error);
+    return false;
+}
+
+bool slc_config_set_value(struct slc_config *config, const char *key, struct slc_str value,
+                          const char *source, struct slc_error *error)
+{
+    return slc_config_put(config, slc_str_from(key), (struct slc_input){.text = value},
+                          &(struct slc_source){.origin = SLC_ORIGIN_SET, .name = source}, error);
+}
+
+/* A column's name may hold a '=', too: then the one behind a STEP counts. */
+static const char *find_equals(const char *assignment)
+{
+    const char *first = strchr(assignment, '=');
+
+    for (const char *equals = first; equals; equals = strchr(equals + 1, '=')) {
+        struct slc_str key = {.data = assignment, .len = (size_t)(equals - assignment)};
+        const char *dot;
+
+        if (!is_column_key(key))
+            break;
+        dot = last_dot(key, 0);
+        if (dot && slc_column_step_find((struct slc_str){
+                       .data = dot + 1, .len = (size_t)(equals - dot) - 1}) != SLC_COLUMN_STEPS)
+            return equals;
+    }
+    return first;
+}
+
+bool slc_config_set(struct slc_config *config, const char *assignment, struct slc_error *error)
+{
+    const struct slc_source source = {.origin = SLC_ORIGIN_SET, .name = "--set"};
+    const char *equals = find_equals(assignment);
+    struct slc_str key;
+
+    /* What has no '=' may be a secret: it is not repeated. */
+    if (!equals || equals == assignment)
+        return slc_fail(error, SLC_ERR_USAGE,
+                        "--set wants KEY=VALUE, for instance --set http.port=8080");
+    key = slc_str_trim((struct slc_str){.data = assignment, .len = (size_t)(equals - assignment)});
+    return slc_config_put(config, key, (struct slc_input){.text = slc_str_from(equals + 1)},
+                          &source, error);
+}
+
+bool slc_config_check(const struct slc_config *config, struct slc_error *error)
+{
+    char delimiter = slc_config_character(config, "reader.delimiter");
+
+    if (delimiter && delimiter == slc_config_character(config, "reader.quote"))
+        return slc_fail(error, SLC_ERR_CONFIG,
+                        "reader.delimiter (%s) and reader.quote (%s) are the same character",
+                        slc_config_where(config, "reader.delimiter"),
+                        slc_config_where(config, "reader.quote"));
+    if (slc_config_bytes(config, "load.chunk_bytes") * 4 > slc_config_bytes(config, "load.memory"))
+        return slc_fail(error, SLC_ERR_CONFIG,
+                        "load.memory (%s) has to be at least four times load.chunk_bytes (%s)",
+                        slc_config_where(config, "load.memory"),
+                        slc_config_where(config, "load.chunk_bytes"));
+    return true;
+}
+
+/* ---- Reading ---------------------------------------------------------- */
+
+static const struct setting *setting_of(const struct slc_config *config, const char *key)
+{
+    for (size_t i = 0; i < slc_option_count(); i++)
+        if (strcmp(slc_option_at(i)->key, key) == 0 &&
+            !(slc_option_at(i)->flags & SLC_OPTION_PER_COLUMN))
+            return &config->settings[i];
+    abort(); /* a key that is not in the table is a fault in the program */
+}
+
+static const struct slc_value *value_of(const struct slc_config *config, const char *key,
+                                        unsigned kinds)
+{
+    const struct setting *setting = setting_of(config, key);
+    const struct slc_option *option = slc_option_at((size_t)(setting - config->settings));
+
+    assert((1u << option->kind) & kinds);
+    (void)option;
+    (void)kinds;
+    return &setting->value;
+}
+
+const char *slc_config_text(const struct slc_config *config, const char *key)
+{
+    return value_of(config, key, 1u << SLC_OPTION_TEXT | 1u << SLC_OPTION_ENUM)->text;
+}
+
+int64_t slc_config_int(const struct slc_config *config, const char *key)
+{
+    return value_of(config, key, 1u << SLC_OPTION_INT)->integer;
+}
+
+bool slc_config_bool(const struct slc_config *config, const char *key)
+{
+    return value_of(config, key, 1u << SLC_OPTION_BOOL)->integer != 0;
+}
+
+int slc_config_choice(const struct slc_config *config, const char *key)
+{
+    return (int)value_of(config, key, 1u << SLC_OPTION_ENUM)->integer;
+}
+
+bool slc_config_is(const struct slc_config *config, const char *key, const char *choice)
+{
+    const struct slc_value *value =
+        value_of(config, key, 1u << SLC_OPTION_ENUM | 1u << SLC_OPTION_CHARACTER);
+    const struct slc_option *option = slc_option_find(slc_str_from(key));
+    bool known = false;
+
+    for (size_t i = 0; option->choices && option->choices[i]; i++)
+        known = known || strcmp(option->choices[i], choice) == 0;
+    assert(known);
+    (void)known;
+    return strcmp(value->text, choice) == 0;
+}
+
+char slc_config_character(const struct slc_config *config, const char *key)
+{
+    return (char)value_of(config, key, 1u << SLC_OPTION_CHARACTER)->integer;
+}
+
+int64_t slc_config_bytes(const struct slc_config *config, const char *key)
+{
+    return value_of(config, key, 1u << SLC_OPTION_SIZE)->integer;
+}
+
+double slc_config_seconds(const struct slc_config *config, const char *key)
+{
+    return value_of(config, key, 1u << SLC_OPTION_DURATION)->seconds;
+}
+
+struct slc_rate slc_config_rate(const struct slc_config *config, const char *key)
+{
+    const struct slc_value *value = value_of(config, key, 1u << SLC_OPTION_RATE);
+
+    return (struct slc_rate){.count = value->integer, .period_seconds = (int64_t)value->seconds};
+}
+
+size_t slc_config_list(const struct slc_config *config, const char *key,
+                       const char *const **ret_items)
+{
+    const struct slc_value *value = value_of(config, key, 1u << SLC_OPTION_LIST);
+
+    *ret_items = (const char *const *)value->items;
+    return value->item_count;
+}
+
+enum slc_origin slc_config_origin(const struct slc_config *config, const char *key)
+{
+    return setting_of(config, key)->origin;
+}
+
+const char *slc_config_where(const struct slc_config *config, const char *key)
+{
+    const struct setting *setting = setting_of(config, key);
+
+    return setting->where ? setting->where : "default";
+}
+
+void slc_config_show(const struct slc_config *config, const struct slc_option *option,
+                     struct slc_buf *buf)
+{
+    slc_value_show(option, slc_str_from(setting_of(config, option->key)->value.text), buf);
+}
+
+const char *slc_config_column(const struct slc_config *config, struct slc_str name,
+                              const char *step)
+{
+    enum slc_column_step known = slc_column_step_find(slc_str_from(step));
+    size_t place;
+
+    assert(known != SLC_COLUMN_STEPS);
+    if (!find_column(config, name, &place))
+        return NULL;
+    return config->columns[place]->steps[known].value.text;
+}
+
+size_t slc_config_column_count(const struct slc_config *config)
+{
+    return config->column_count;
+}
+
+const char *slc_config_column_name(const struct slc_config *config, size_t i)
+{
+    assert(i < config->column_count);
+    return config->columns[i]->name;
+}
+
+const char *slc_config_column_value(const struct slc_config *config, size_t i,
+                                    enum slc_column_step step)
+{
+    assert(i < config->column_count && step < SLC_COLUMN_STEPS);
+    return config->columns[i]->steps[step].value.text;
+}
+
+int slc_config_column_choice(const struct slc_config *config, size_t i, enum slc_column_step step)
+{
+    assert(i < config->column_count && step < SLC_COLUMN_STEPS && step != SLC_COLUMN_IMPUTE_VALUE);
+    if (!config->columns[i]->steps[step].value.text)
+        return -1;
+    return (int)config->columns[i]->steps[step].value.integer;
+}

@@ -1,0 +1,561 @@
+/* The option table, and how to find one's way in it. */
+#include "config/internal.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <string.h>
+
+#include "base/num.h"
+
+#define KIB 1024.0
+#define MIB (1024.0 * KIB)
+#define GIB (1024.0 * MIB)
+#define HOUR 3600.0
+#define DAY (24 * HOUR)
+
+#define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* An IPv4 or IPv6 address, or a network in CIDR notation (RFC 4632, RFC 4291). */
+static const char *check_network(struct slc_str text)
+{
+    static const char wrong[] = "is no IP address or network such as 10.0.0.0/8";
+    const char *slash = memchr(text.data, '/', text.len);
+    size_t address_len = slash ? (size_t)(slash - text.data) : text.len;
+    unsigned char bytes[sizeof(struct in6_addr)];
+    char address[INET6_ADDRSTRLEN];
+    uint64_t most, bits;
+
+    if (address_len >= sizeof(address))
+        return wrong;
+    memcpy(address, text.data, address_len);
+    address[address_len] = '\0';
+    if (inet_pton(AF_INET, address, bytes) == 1)
+        most = 32;
+    else if (inet_pton(AF_INET6, address, bytes) == 1)
+        most = 128;
+    else
+        return wrong;
+    if (slash && (!slc_parse_uint64(slash + 1, text.len - address_len - 1, &bits) || bits > most))
+        return wrong;
+    return NULL;
+}
+
+static const char *check_redis_url(struct slc_str text)
+{
+    static const char *const schemes[] = {"redis://", "rediss://", "unix://", "redis+unix://"};
+
+    if (text.len == 0)
+        return NULL;
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t len = strlen(schemes[i]);
+
+        if (text.len > len && memcmp(text.data, schemes[i], len) == 0)
+            return NULL;
+    }
+    return "is no URL of the form redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], rediss:// (TLS) "
+           "or unix:///PATH";
+}
+
+static const char *check_no_space(struct slc_str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (slc_ascii_space(text.data[i]) || (unsigned char)text.data[i] < 0x20)
+            return "must not contain white space or control characters";
+    return NULL;
+}
+
+static const char *check_quote(struct slc_str text)
+{
+    return slc_str_is(text, "\t") || slc_str_is(text, " ") ? "cannot be the quote character" : NULL;
+}
+
+static const struct slc_option options[] = {
+    {.key = "redis.url",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 2048,
+     .flags = SLC_OPTION_URL,
+     .check = check_redis_url,
+     .help = "The Redis server: redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, or "
+             "unix:///PATH. Empty: sluice starts a private server under the state directory and "
+             "stops it with itself. The old variables RED_PORT and PASS make the URL of that port "
+             "on 127.0.0.1."},
+    {.key = "redis.timeout_ms",
+     .kind = SLC_OPTION_INT,
+     .default_text = "5000",
+     .min = 1,
+     .max = 3600000,
+     .help = "How long to wait for a connection or an answer, in milliseconds."},
+    {.key = "redis.patience",
+     .kind = SLC_OPTION_DURATION,
+     .default_text = "60",
+     .min = 0,
+     .max = 7 * DAY,
+     .help = "How long a load waits and tries again, with growing pauses, while Redis is away."},
+    {.key = "redis.window_bytes",
+     .kind = SLC_OPTION_SIZE,
+     .default_text = "4MiB",
+     .min = 64 * KIB,
+     .max = GIB,
+     .help = "How many bytes of commands may be on their way before an answer has come back."},
+
+    {.key = "http.bind",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "127.0.0.1",
+     .min = 1,
+     .max = 255,
+     .old_variable = "HOST",
+     .check = check_no_space,
+     .help = "The address to listen on; 0.0.0.0 or :: is every interface."},
+    {.key = "http.port",
+     .kind = SLC_OPTION_INT,
+     .default_text = "8003",
+     .min = 1,
+     .max = 65535,
+     .old_variable = "APP_PORT",
+     .help = "The TCP port to listen on."},
+    {.key = "http.threads",
+     .kind = SLC_OPTION_INT,
+     .default_text = "4",
+     .min = 1,
+     .max = 256,
+     .help = "How many requests are answered at the same time."},
+    {.key = "http.max_body_bytes",
+     .kind = SLC_OPTION_SIZE,
+     .default_text = "64KiB",
+     .min = KIB,
+     .max = 64 * MIB,
+     .help = "The longest request body that is read; a longer one is answered with 413."},
+    {.key = "http.max_connections",
+     .kind = SLC_OPTION_INT,
+     .default_text = "1024",
+     .min = 1,
+     .max = 1000000,
+     .help = "How many connections may be open at the same time."},
+    {.key = "http.timeout",
+     .kind = SLC_OPTION_DURATION,
+     .default_text = "30",
+     .min = 1,
+     .max = DAY,
+     .help = "A connection on which nothing moves for so long is closed."},
+    {.key = "http.trusted_proxies",
+     .kind = SLC_OPTION_LIST,
+     .default_text = "[]",
+     .max = 256,
+     .check = check_network,
+     .help = "The proxies whose X-Forwarded-For is believed: addresses or networks."},
+
+    {.key = "load.threads",
+     .kind = SLC_OPTION_INT,
+     .default_text = "0",
+     .min = 0,
+     .max = 64,
+     .help = "How many threads read and transform one file. 0: one for each core, at most 64."},
+    {.key = "load.memory",
+     .kind = SLC_OPTION_SIZE,
+     .default_text = "128MiB",
+     .min = 16 * MIB,
+     .max = 1024 * GIB,
+     .help = "The memory that reading, profiling and the queue between them may hold."},
+    {.key = "load.chunk_bytes",
+     .kind = SLC_OPTION_SIZE,
+     .default_text = "1MiB",
+     .min = 64 * KIB,
+     .max = 16 * MIB,
+     .help = "How much of a file one thread takes up at a time."},
+
+    {.key = "source.stream_dir",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "./IN_STREAM",
+     .min = 1,
+     .max = 4095,
+     .old_variable = "STREAM_DIR",
+     .help = "The directory in which data files and their tickets arrive."},
+    {.key = "source.settle_ms",
+     .kind = SLC_OPTION_INT,
+     .default_text = "200",
+     .min = 0,
+     .max = 3600000,
+     .help = "A data file is read when its size and time have rested for so long, in milliseconds, "
+             "or when they match its ticket."},
+    {.key = "source.poll_ms",
+     .kind = SLC_OPTION_INT,
+     .default_text = "1000",
+     .min = 10,
+     .max = 3600000,
+     .help = "How often the stream directory is looked at, in milliseconds."},
+
+    {.key = "state_dir",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .help = "Where sluice keeps the hash of its key and the private server's data. Empty: "
+             "$XDG_STATE_HOME/sluice, else $HOME/.local/state/sluice, else /var/lib/sluice."},
+    {.key = "watch",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "false",
+     .help = "Register and load tickets as they arrive."},
+    {.key = "graceful_timeout",
+     .kind = SLC_OPTION_DURATION,
+     .default_text = "30",
+     .min = 0,
+     .max = DAY,
+     .help = "How long work in flight may go on after the order to stop."},
+
+    {.key = "store.layout",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "rows",
+     .choices = CHOICES("rows"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "How a replica lies in Redis: rows is one hash, row key to JSON array of values."},
+    {.key = "store.registry_key",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "REPLICA_REGISTRY",
+     .min = 1,
+     .max = 255,
+     .old_variable = "REPLICA_REGISTRY",
+     .check = check_no_space,
+     .help = "The Redis list that holds the names of the replicas."},
+    {.key = "store.on_duplicate",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "last",
+     .choices = CHOICES("last", "first", "fail"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "Of rows with equal keys keep the last or the first, or refuse the file."},
+
+    {.key = "store.pairs_per_command",
+     .kind = SLC_OPTION_INT,
+     .default_text = "512",
+     .min = 1,
+     .max = 65536,
+     .help = "How many rows one HSET carries. More is faster up to some hundreds; one command "
+             "holds Redis up as long as it takes."},
+
+    {.key = "reader.delimiter",
+     .kind = SLC_OPTION_CHARACTER,
+     .default_text = "auto",
+     .choices = CHOICES("auto"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "What separates the fields; auto finds out among , ; tab and |."},
+    {.key = "reader.quote",
+     .kind = SLC_OPTION_CHARACTER,
+     .default_text = "\"",
+     .flags = SLC_OPTION_PER_FILE,
+     .check = check_quote,
+     .help = "What encloses a field that holds delimiters or line ends; doubled inside."},
+    {.key = "reader.header",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "auto",
+     .choices = CHOICES("auto", "yes", "no"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "Whether the first row names the columns; auto finds out."},
+    {.key = "reader.encoding",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "auto",
+     .choices = CHOICES("auto", "utf-8"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "The encoding of text files; auto goes by the byte order mark."},
+    {.key = "reader.na_values",
+     .kind = SLC_OPTION_LIST,
+     .default_text = "[]",
+     .max = 1024,
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "Further texts that mean a missing value, beside the default ones."},
+    {.key = "reader.keep_default_na",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "true",
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "Whether the empty field, NA, NaN, null, None and so on mean a missing value, as in "
+             "pandas' read_csv."},
+    {.key = "reader.on_bad_row",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "reject",
+     .choices = CHOICES("reject", "fail"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "A row of the wrong width goes to NAME.rejects.csv, or the whole file is refused."},
+
+    {.key = "prep.json_repair",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "true",
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "Turn Python-style objects and arrays in text columns into JSON."},
+    {.key = "prep.impute",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "mean",
+     .choices = CHOICES("mean", "median", "most_frequent", "constant", "none", "auto"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "What takes the place of missing numbers, as scikit-learn's SimpleImputer; auto is "
+             "the median where a column is skewed, else the mean."},
+    {.key = "prep.impute_value",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 65536,
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "The value for impute: constant. Empty: 0 for numbers, no text for text."},
+    {.key = "prep.scale",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "minmax",
+     .choices = CHOICES("minmax", "standard", "maxabs", "robust", "none"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "How numbers are scaled, as scikit-learn's scalers; the index column and booleans "
+             "never are."},
+    {.key = "prep.drop_constant",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "false",
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "Leave out columns that hold one value or none."},
+    {.key = "prep.drop_duplicated",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "false",
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "Leave out columns that equal an earlier one in every row."},
+    {.key = "prep.downcast",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "on",
+     .choices = CHOICES("on", "off", "lossy"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "Use the smallest type that holds a column; lossy also forces float32."},
+    {.key = SLC_COLUMN_PREFIX "NAME.impute",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "",
+     .choices = CHOICES("mean", "median", "most_frequent", "constant", "none", "auto"),
+     .flags = SLC_OPTION_PER_FILE | SLC_OPTION_PER_COLUMN,
+     .help = "prep.impute for the column NAME alone."},
+    {.key = SLC_COLUMN_PREFIX "NAME.impute_value",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 65536,
+     .flags = SLC_OPTION_PER_FILE | SLC_OPTION_PER_COLUMN,
+     .help = "prep.impute_value for the column NAME alone."},
+    {.key = SLC_COLUMN_PREFIX "NAME.scale",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "",
+     .choices = CHOICES("minmax", "standard", "maxabs", "robust", "none"),
+     .flags = SLC_OPTION_PER_FILE | SLC_OPTION_PER_COLUMN,
+     .help = "prep.scale for the column NAME alone."},
+    {.key = SLC_COLUMN_PREFIX "NAME.json_repair",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "",
+     .flags = SLC_OPTION_PER_FILE | SLC_OPTION_PER_COLUMN,
+     .help = "prep.json_repair for the column NAME alone."},
+    {.key = SLC_COLUMN_PREFIX "NAME.downcast",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "",
+     .choices = CHOICES("on", "off", "lossy"),
+     .flags = SLC_OPTION_PER_FILE | SLC_OPTION_PER_COLUMN,
+     .help = "prep.downcast for the column NAME alone."},
+    {.key = SLC_COLUMN_PREFIX "NAME.drop",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "",
+     .flags = SLC_OPTION_PER_FILE | SLC_OPTION_PER_COLUMN,
+     .help = "Leave the column NAME out."},
+
+    {.key = "auth.key",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4096,
+     .flags = SLC_OPTION_SECRET,
+     .help = "The key that callers must know. Empty: the first start makes one, prints it once and "
+             "keeps its hash in the state directory."},
+    {.key = "auth.session_ttl",
+     .kind = SLC_OPTION_DURATION,
+     .default_text = "600",
+     .min = 0,
+     .max = 30 * DAY,
+     .help = "How long an approval also counts for other calls from the same address, for clients "
+             "that keep no cookie. 0: not at all."},
+    {.key = "auth.ssh_public_key",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .help = "A public key file whose SHA256 fingerprint is accepted as a key, as the old service "
+             "did. A public key's fingerprint is no secret: leave it empty where you can."},
+
+    {.key = "limits.rate",
+     .kind = SLC_OPTION_RATE,
+     .default_text = "10/second",
+     .max = 1000000,
+     .help = "How many calls an address may make of each endpoint. 0: as many as it likes."},
+
+    {.key = "log.level",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "info",
+     .choices = CHOICES("debug", "info", "warning", "error"),
+     .help = "The least severe events that are logged."},
+    {.key = "log.format",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "auto",
+     .choices = CHOICES("auto", "text", "json"),
+     .help = "auto is text on a terminal, else one JSON object a line."},
+    {.key = "log.file",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .help = "The file that is appended to. Empty: standard error."},
+};
+
+enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
+
+/* In the order of enum slc_column_step. */
+static const char *const step_names[SLC_COLUMN_STEPS] = {
+    [SLC_COLUMN_IMPUTE] = "impute",     [SLC_COLUMN_IMPUTE_VALUE] = "impute_value",
+    [SLC_COLUMN_SCALE] = "scale",       [SLC_COLUMN_JSON_REPAIR] = "json_repair",
+    [SLC_COLUMN_DOWNCAST] = "downcast", [SLC_COLUMN_DROP] = "drop",
+};
+
+size_t slc_option_count(void)
+{
+    return OPTIONS;
+}
+
+const struct slc_option *slc_option_at(size_t i)
+{
+    assert(i < OPTIONS);
+    return &options[i];
+}
+
+const struct slc_option *slc_option_find(struct slc_str key)
+{
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (slc_str_is(key, options[i].key))
+            return &options[i];
+    return NULL;
+}
+
+static bool starts_with_part(struct slc_str key, struct slc_str section)
+{
+    return key.len > section.len && key.data[section.len] == '.' &&
+           memcmp(key.data, section.data, section.len) == 0;
+}
+
+bool slc_option_is_section(struct slc_str key)
+{
+    if (starts_with_part(key, SLC_STR("prep.columns")))
+        return true; /* any column's name */
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (starts_with_part(slc_str_from(options[i].key), key))
+            return true;
+    return false;
+}
+
+/* "port" is as near to "http.port" as "http.prot" is: a forgotten section
+ * costs one, whatever its length. */
+const char *slc_option_nearest(struct slc_str key)
+{
+    const char *nearest = options[0].key;
+    size_t least = SIZE_MAX;
+
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const char *dot = strrchr(options[i].key, '.');
+        size_t distance = slc_str_distance(key, slc_str_from(options[i].key));
+
+        if (options[i].flags & SLC_OPTION_PER_COLUMN)
+            continue;
+        if (dot) {
+            size_t bare = slc_str_distance(key, slc_str_from(dot + 1)) + 1;
+
+            distance = bare < distance ? bare : distance;
+        }
+        if (distance < least) {
+            least = distance;
+            nearest = options[i].key;
+        }
+    }
+    return nearest;
+}
+
+enum slc_column_step slc_column_step_find(struct slc_str step)
+{
+    for (int i = 0; i < SLC_COLUMN_STEPS; i++)
+        if (slc_str_is(step, step_names[i]))
+            return (enum slc_column_step)i;
+    return SLC_COLUMN_STEPS;
+}
+
+const struct slc_option *slc_column_step_option(enum slc_column_step step)
+{
+    static const char prefix[] = SLC_COLUMN_PREFIX "NAME.";
+
+    for (size_t i = 0; i < OPTIONS; i++)
+        if ((options[i].flags & SLC_OPTION_PER_COLUMN) &&
+            strcmp(options[i].key + sizeof(prefix) - 1, step_names[step]) == 0)
+            return &options[i];
+    abort(); /* every step has a row in the table */
+}
+
+const char *slc_option_kind_name(enum slc_option_kind kind)
+{
+    static const char *const names[] = {
+        [SLC_OPTION_TEXT] = "text",           [SLC_OPTION_INT] = "integer",
+        [SLC_OPTION_BOOL] = "boolean",        [SLC_OPTION_ENUM] = "choice",
+        [SLC_OPTION_CHARACTER] = "character", [SLC_OPTION_SIZE] = "size",
+        [SLC_OPTION_DURATION] = "duration",   [SLC_OPTION_RATE] = "rate",
+        [SLC_OPTION_LIST] = "list",
+    };
+
+    return names[kind];
+}
+
+static void list_choices(const struct slc_option *option, const char *before, struct slc_buf *buf)
+{
+    if (*before)
+        slc_buf_append_text(buf, before);
+    for (size_t i = 0; option->choices && option->choices[i]; i++) {
+        if (i > 0 || *before)
+            slc_buf_append_text(buf, option->choices[i + 1] ? ", " : " or ");
+        slc_buf_append_text(buf, option->choices[i]);
+    }
+}
+
+void slc_option_range(const struct slc_option *option, struct slc_buf *buf)
+{
+    switch (option->kind) {
+    case SLC_OPTION_TEXT:
+        if (option->min > 0)
+            slc_buf_append_text(buf, "not empty");
+        break;
+    case SLC_OPTION_BOOL:
+        slc_buf_append_text(buf, "true or false");
+        break;
+    case SLC_OPTION_ENUM:
+        list_choices(option, "", buf);
+        break;
+    case SLC_OPTION_CHARACTER:
+        list_choices(option, option->choices ? "one ASCII character, tab" : "one ASCII character",
+                     buf);
+        break;
+    case SLC_OPTION_INT:
+        slc_value_show_number(option->min, buf);
+        slc_buf_append_text(buf, " to ");
+        slc_value_show_number(option->max, buf);
+        break;
+    case SLC_OPTION_SIZE:
+        slc_value_show_bytes((int64_t)option->min, buf);
+        slc_buf_append_text(buf, " to ");
+        slc_value_show_bytes((int64_t)option->max, buf);
+        break;
+    case SLC_OPTION_DURATION:
+        slc_value_show_number(option->min, buf);
+        slc_buf_append_text(buf, " to ");
+        slc_value_show_number(option->max, buf);
+        slc_buf_append_text(buf, " seconds");
+        break;
+    case SLC_OPTION_RATE:
+        slc_buf_append_text(buf, "N/second, N/minute, N/hour or N/day; 0 is no limit");
+        break;
+    case SLC_OPTION_LIST:
+        slc_buf_append_text(buf, "at most ");
+        slc_value_show_number(option->max, buf);
+        slc_buf_append_text(buf, " items");
+        break;
+    }
+}
+
+void slc_option_variable(const struct slc_option *option, struct slc_buf *buf)
+{
+    slc_buf_append_text(buf, "SLUICE_");
+    for (const char *c = option->key; *c; c++)
+        slc_buf_append_byte(buf, *c == '.'                ? '_'
+                                 : *c >= 'a' && *c <= 'z' ? (char)(*c - ('a' - 'A'))
+                                                          : *c);
+}

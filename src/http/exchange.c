@@ -1,0 +1,271 @@
+#include "http/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/time.h"
+
+enum { DRAIN_MAX_BYTES = 16 << 20, PATH_LOGGED_MAX = 1024 };
+
+void *slc_exchange_on_target(void *cls, const char *target, struct MHD_Connection *connection)
+{
+    struct slc_exchange *exchange = calloc(1, sizeof(*exchange));
+
+    if (!exchange)
+        return NULL;
+    exchange->target = strdup(target ? target : "");
+    if (!exchange->target) {
+        free(exchange);
+        return NULL;
+    }
+    exchange->server = cls;
+    exchange->connection = connection;
+    return exchange;
+}
+
+static void free_body(void *body)
+{
+    free(body);
+}
+
+/* The response as libmicrohttpd's, the body moved into it. NULL when memory ran out. */
+static struct MHD_Response *make_response(struct slc_exchange *exchange)
+{
+    struct slc_http_response *response = &exchange->response;
+    struct MHD_Response *made;
+    size_t len = 0;
+    char *body;
+
+    if (response->body.failed) {
+        slc_http_response_release(response);
+        response->status = 500;
+        slc_buf_append_text(&response->body, "{\"detail\":\"Internal Server Error\"}");
+    }
+    body = slc_buf_steal(&response->body, &len);
+    if (!body)
+        return NULL;
+    made = MHD_create_response_from_buffer_with_free_callback(len, body, free_body);
+    if (!made) {
+        free(body);
+        return NULL;
+    }
+    exchange->response_bytes = (int64_t)len;
+    return made;
+}
+
+static enum MHD_Result queue(struct slc_exchange *exchange)
+{
+    struct slc_http_response *response = &exchange->response;
+    struct slc_http_server *server = exchange->server;
+    struct MHD_Response *made = make_response(exchange);
+    unsigned status = response->status ? response->status : 200;
+    bool has_content = status >= 200 && status != 204 && status != 304;
+    enum MHD_Result queued;
+
+    if (!made)
+        return MHD_NO;
+    pthread_mutex_lock(&server->lock);
+    exchange->close |= server->draining;
+    pthread_mutex_unlock(&server->lock);
+    slc_limit_headers(&exchange->limit, response);
+    if (has_content) {
+        (void)MHD_add_response_header(made, "content-type",
+                                      response->content_type ? response->content_type
+                                                             : "application/json");
+    }
+    for (size_t i = 0; i < response->header_count; i++) {
+        const char *name = response->headers[i];
+
+        (void)MHD_add_response_header(made, name, name + strlen(name) + 1);
+    }
+    (void)MHD_add_response_header(made, "x-request-id", exchange->request.id);
+    if (exchange->close)
+        (void)MHD_add_response_header(made, "Connection", "close");
+    queued = MHD_queue_response(exchange->connection, status, made);
+    MHD_destroy_response(made);
+    if (queued == MHD_YES)
+        exchange->status = status;
+    if (!has_content || slc_str_is(exchange->request.method, "HEAD"))
+        exchange->response_bytes = 0;
+    return queued;
+}
+
+static enum MHD_Result take_body(struct slc_exchange *exchange, const char *data, size_t len)
+{
+    size_t max = exchange->server->options.body_max_bytes;
+
+    exchange->body_bytes += (int64_t)len;
+    if (!exchange->decided && len > max - exchange->body.len) {
+        slc_http_detail(&exchange->response, 413, slc_http_reason(413));
+        exchange->decided = true;
+        exchange->close = true;
+        slc_buf_release(&exchange->body);
+    }
+    if (exchange->decided)
+        return exchange->body_bytes > (int64_t)max + DRAIN_MAX_BYTES ? MHD_NO : MHD_YES;
+    slc_buf_append(&exchange->body, data, len);
+    return exchange->body.failed ? MHD_NO : MHD_YES;
+}
+
+/* Run the handler; true when it has suspended the request. From then on
+ * another thread may complete it, but libmicrohttpd comes back to it only on
+ * this thread. */
+static bool handle(struct slc_exchange *exchange)
+{
+    struct slc_http_request *request = &exchange->request;
+
+    exchange->handled = true;
+    exchange->pending = slc_pending_new(exchange->connection);
+    if (!exchange->pending) {
+        slc_http_detail(&exchange->response, 500, slc_http_reason(500));
+        return false;
+    }
+    request->body = slc_buf_view(&exchange->body);
+    request->route->handler(request, &exchange->response, exchange->server->options.context);
+    return exchange->suspended;
+}
+
+static void answer_stopping(struct slc_http_response *response)
+{
+    slc_http_response_release(response);
+    slc_http_detail(response, 503, slc_http_reason(503));
+    slc_http_set_retry_after(response, 1);
+}
+
+struct slc_http_pending *slc_http_suspend(struct slc_http_request *request)
+{
+    struct slc_exchange *exchange = request->exchange;
+    struct slc_http_server *server = exchange->server;
+    bool refused;
+
+    pthread_mutex_lock(&server->lock);
+    refused = server->refusing;
+    if (!refused) {
+        exchange->suspended = true;
+        exchange->next = server->suspended;
+        exchange->previous = NULL;
+        if (exchange->next)
+            exchange->next->previous = exchange;
+        server->suspended = exchange;
+        slc_pending_suspend(exchange->pending);
+    }
+    pthread_mutex_unlock(&server->lock);
+    if (refused) {
+        slc_pending_refuse(exchange->pending);
+        exchange->close = true;
+        answer_stopping(&exchange->response);
+    }
+    return exchange->pending;
+}
+
+/* It is awake again: off the list. */
+static void unlist(struct slc_exchange *exchange)
+{
+    struct slc_http_server *server = exchange->server;
+
+    pthread_mutex_lock(&server->lock);
+    if (exchange->previous)
+        exchange->previous->next = exchange->next;
+    else
+        server->suspended = exchange->next;
+    if (exchange->next)
+        exchange->next->previous = exchange->previous;
+    exchange->suspended = false;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}
+
+enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connection,
+                                        const char *url, const char *method, const char *version,
+                                        const char *upload_data, size_t *upload_data_size,
+                                        void **exchange_cls)
+{
+    struct slc_http_server *server = cls;
+    struct slc_exchange *exchange = *exchange_cls;
+
+    (void)connection;
+    (void)url; /* unescaped by somebody else's rules; see slc_exchange_on_target() */
+    (void)version;
+    if (!exchange)
+        return MHD_NO;
+    if (!exchange->begun) {
+        exchange->begun = true;
+        exchange->start_usec = slc_monotonic_usec();
+        pthread_mutex_lock(&server->lock);
+        server->in_flight++;
+        pthread_mutex_unlock(&server->lock);
+        slc_exchange_begin(exchange, method);
+        return exchange->decided && exchange->close ? queue(exchange) : MHD_YES;
+    }
+    if (*upload_data_size) {
+        size_t len = *upload_data_size;
+
+        *upload_data_size = 0;
+        return take_body(exchange, upload_data, len);
+    }
+    if (exchange->suspended) {
+        unlist(exchange);
+        if (!slc_pending_take(exchange->pending, &exchange->response)) {
+            exchange->close = true;
+            answer_stopping(&exchange->response);
+        }
+        return queue(exchange);
+    }
+    if (!exchange->decided && !exchange->handled && handle(exchange))
+        return MHD_YES;
+    return queue(exchange);
+}
+
+static void tell(const struct slc_exchange *exchange, bool complete)
+{
+    const struct slc_http_server_options *options = &exchange->server->options;
+    const struct slc_http_request *request = &exchange->request;
+    struct slc_http_record record = {
+        .method = request->method,
+        .path = request->path,
+        .route = request->route,
+        .status = exchange->status,
+        .complete = complete,
+        .duration_usec = slc_monotonic_usec() - exchange->start_usec,
+        .request_bytes = exchange->body_bytes,
+        .response_bytes = exchange->response_bytes,
+        .client = &request->client,
+        .request_id = request->id,
+    };
+
+    if (record.path.len > PATH_LOGGED_MAX)
+        record.path.len = PATH_LOGGED_MAX;
+    if (options->on_done)
+        options->on_done(options->done_state, &record);
+}
+
+void slc_exchange_on_end(void *cls, struct MHD_Connection *connection, void **exchange_cls,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct slc_http_server *server = cls;
+    struct slc_exchange *exchange = *exchange_cls;
+    bool begun;
+
+    (void)connection;
+    *exchange_cls = NULL;
+    if (!exchange)
+        return;
+    begun = exchange->begun;
+    if (exchange->suspended)
+        unlist(exchange);
+    slc_pending_end(exchange->pending);
+    if (begun)
+        tell(exchange, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    slc_http_request_release(&exchange->request);
+    slc_http_response_release(&exchange->response);
+    slc_buf_release(&exchange->body);
+    free(exchange->target);
+    free(exchange);
+    if (!begun)
+        return;
+    pthread_mutex_lock(&server->lock);
+    server->in_flight--;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}

@@ -1,0 +1,324 @@
+#include "http/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "http/exchange.h"
+
+enum {
+    THREADS_DEFAULT = 4,
+    CONNECTIONS_DEFAULT = 1000,
+    IDLE_DEFAULT_SEC = 60,
+    BODY_DEFAULT_BYTES = 1 << 20,
+    HEADERS_DEFAULT_BYTES = 16 << 10,
+    BACKLOG = 1024,
+    /* How long a cut-off waits for woken requests to notice, and for what they
+     * answer to leave. */
+    CUT_OFF_USEC = 2000000,
+};
+
+void slc_http_server_options_init(struct slc_http_server_options *options)
+{
+    *options = (struct slc_http_server_options){
+        .listen_fd = -1,
+        .bind_address = "127.0.0.1",
+        .port = 8003,
+        .threads = THREADS_DEFAULT,
+        .connections_max = CONNECTIONS_DEFAULT,
+        .idle_timeout_sec = IDLE_DEFAULT_SEC,
+        .body_max_bytes = BODY_DEFAULT_BYTES,
+        .headers_max_bytes = HEADERS_DEFAULT_BYTES,
+    };
+}
+
+static bool make_address(const char *text, uint16_t port, struct sockaddr_storage *address,
+                         socklen_t *ret_len, struct slc_error *error)
+{
+    struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+    memset(address, 0, sizeof(*address));
+    if (text && inet_pton(AF_INET, text, &in4.sin_addr) == 1) {
+        memcpy(address, &in4, sizeof(in4));
+        *ret_len = sizeof(in4);
+        return true;
+    }
+    if (text && inet_pton(AF_INET6, text, &in6.sin6_addr) == 1) {
+        memcpy(address, &in6, sizeof(in6));
+        *ret_len = sizeof(in6);
+        return true;
+    }
+    return slc_fail(error, SLC_ERR_CONFIG,
+                    "'%s' is no address to listen on: write an IPv4 or IPv6 address such as "
+                    "127.0.0.1, 0.0.0.0 or ::",
+                    text ? text : "");
+}
+
+int slc_http_listen(const char *bind_address, uint16_t port, struct slc_error *error)
+{
+    struct sockaddr_storage address;
+    socklen_t len = 0;
+    int fd, on = 1, off = 0;
+
+    if (!make_address(bind_address, port, &address, &len, error))
+        return -1;
+    fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        slc_fail_errno(error, errno, "cannot make a socket");
+        return -1;
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        /* "::" takes IPv4, too, whatever the machine's default is */
+        (address.ss_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0)) {
+        slc_fail_errno(error, errno, "cannot set a socket up");
+        close(fd);
+        return -1;
+    }
+    if (bind(fd, (const struct sockaddr *)&address, len) != 0 || listen(fd, BACKLOG) != 0) {
+        if (errno == EADDRINUSE)
+            slc_fail(error, SLC_ERR_CONFLICT,
+                     "port %u of %s is taken by another program: stop it or choose another port",
+                     (unsigned)port, bind_address);
+        else
+            slc_fail_errno(error, errno, "cannot listen on %s port %u", bind_address,
+                           (unsigned)port);
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    struct sockaddr_in in4;
+    struct sockaddr_in6 in6;
+
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+        return 0;
+    if (address.ss_family == AF_INET) {
+        memcpy(&in4, &address, sizeof(in4));
+        return ntohs(in4.sin_port);
+    }
+    if (address.ss_family == AF_INET6) {
+        memcpy(&in6, &address, sizeof(in6));
+        return ntohs(in6.sin6_port);
+    }
+    return 0;
+}
+
+/* A socket of the server's own. */
+static int take_listen_fd(const struct slc_http_server_options *options, struct slc_error *error)
+{
+    int fd, flags;
+
+    if (options->listen_fd < 0)
+        return slc_http_listen(options->bind_address, options->port, error);
+    fd = fcntl(options->listen_fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0) {
+        slc_fail_errno(error, errno, "cannot duplicate the listening socket");
+        return -1;
+    }
+    /* Of several processes that see a connection only one gets it; the others
+     * must not block in accept(). */
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+        slc_fail_errno(error, errno, "cannot set the listening socket up");
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool check_options(const struct slc_http_server_options *options, struct slc_error *error)
+{
+    const struct slc_route *route;
+
+    if (!options->router)
+        return slc_fail(error, SLC_ERR_INTERNAL, "a server needs a router");
+    for (size_t i = 0; (route = slc_router_at(options->router, i)); i++) {
+        if (route->access == SLC_ACCESS_SESSION && !options->sessions)
+            return slc_fail(error, SLC_ERR_CONFIG, "route %s needs a session, but there is no key",
+                            route->pattern);
+    }
+    return true;
+}
+
+static void fill_defaults(struct slc_http_server_options *options)
+{
+    if (!options->threads)
+        options->threads = THREADS_DEFAULT;
+    if (!options->connections_max)
+        options->connections_max = CONNECTIONS_DEFAULT;
+    /* libmicrohttpd shares them out among the threads */
+    if (options->connections_max < options->threads)
+        options->connections_max = options->threads;
+    if (!options->idle_timeout_sec)
+        options->idle_timeout_sec = IDLE_DEFAULT_SEC;
+    if (!options->body_max_bytes)
+        options->body_max_bytes = BODY_DEFAULT_BYTES;
+    if (!options->headers_max_bytes)
+        options->headers_max_bytes = HEADERS_DEFAULT_BYTES;
+}
+
+/* Leave every escape as it stands: what is decoded is decoded by the router
+ * and the parameters. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls;
+    (void)connection;
+    return strlen(text);
+}
+
+static struct MHD_Daemon *start_daemon(struct slc_http_server *server)
+{
+    const struct slc_http_server_options *options = &server->options;
+    struct MHD_OptionItem items[] = {
+        {MHD_OPTION_LISTEN_SOCKET, server->listen_fd, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
+        {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)options->connections_per_client_max, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)options->idle_timeout_sec, NULL},
+        /* Room for headers at their largest with libmicrohttpd's own
+         * bookkeeping, so that it is we who answer 431 in most cases, and for
+         * the answer's headers. */
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+         (intptr_t)(2 * options->headers_max_bytes + (32 << 10)), NULL},
+        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)slc_exchange_on_target, server},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)slc_exchange_on_end, server},
+        /* A pool of one is no pool. */
+        {options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
+         (intptr_t)options->threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+                            slc_exchange_on_request, server, MHD_OPTION_ARRAY, items,
+                            MHD_OPTION_END);
+}
+
+static bool init_locks(struct slc_http_server *server)
+{
+    pthread_condattr_t attributes;
+    bool ok;
+
+    if (pthread_mutex_init(&server->lock, NULL) != 0)
+        return false;
+    if (pthread_condattr_init(&attributes) != 0) {
+        pthread_mutex_destroy(&server->lock);
+        return false;
+    }
+    ok = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+         pthread_cond_init(&server->changed, &attributes) == 0;
+    pthread_condattr_destroy(&attributes);
+    if (!ok)
+        pthread_mutex_destroy(&server->lock);
+    return ok;
+}
+
+static void free_server(struct slc_http_server *server)
+{
+    if (server->listen_fd >= 0)
+        close(server->listen_fd);
+    pthread_cond_destroy(&server->changed);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}
+
+struct slc_http_server *slc_http_server_start(const struct slc_http_server_options *options,
+                                              struct slc_error *error)
+{
+    struct slc_http_server *server;
+
+    if (!check_options(options, error))
+        return NULL;
+    server = calloc(1, sizeof(*server));
+    if (!server || !init_locks(server)) {
+        free(server);
+        slc_fail(error, SLC_ERR_MEMORY, "memory ran out");
+        return NULL;
+    }
+    server->options = *options;
+    fill_defaults(&server->options);
+    if (!server->options.trusted_proxies)
+        server->options.trusted_proxies = &server->no_proxies;
+    server->listen_fd = take_listen_fd(options, error);
+    if (server->listen_fd < 0) {
+        free_server(server);
+        return NULL;
+    }
+    server->port = port_of(server->listen_fd);
+    server->daemon = start_daemon(server);
+    if (!server->daemon) {
+        slc_fail(error, SLC_ERR_INTERNAL, "libmicrohttpd %s did not start", MHD_get_version());
+        free_server(server);
+        return NULL;
+    }
+    return server;
+}
+
+uint16_t slc_http_server_port(const struct slc_http_server *server)
+{
+    return server->port;
+}
+
+size_t slc_http_server_in_flight(struct slc_http_server *server)
+{
+    size_t in_flight;
+
+    pthread_mutex_lock(&server->lock);
+    in_flight = server->in_flight;
+    pthread_mutex_unlock(&server->lock);
+    return in_flight;
+}
+
+/* Wait, with the lock held, until nothing is in flight or the time is over. */
+static bool wait_idle(struct slc_http_server *server, int64_t timeout_usec)
+{
+    int64_t end_usec = slc_monotonic_usec() + timeout_usec;
+    struct timespec end = {.tv_sec = (time_t)(end_usec / SLC_USEC_PER_SEC),
+                           .tv_nsec = (long)(end_usec % SLC_USEC_PER_SEC * 1000)};
+
+    while (server->in_flight > 0) {
+        if (timeout_usec <= 0 || pthread_cond_timedwait(&server->changed, &server->lock, &end) != 0)
+            break;
+    }
+    return server->in_flight == 0;
+}
+
+bool slc_http_server_stop(struct slc_http_server *server, int64_t graceful_usec)
+{
+    bool idle;
+
+    if (!server)
+        return true;
+    /* No new connections; the socket stays ours (and maybe other processes'). */
+    MHD_quiesce_daemon(server->daemon);
+    pthread_mutex_lock(&server->lock);
+    server->draining = true;
+    idle = wait_idle(server, graceful_usec);
+    server->refusing = true;
+    for (struct slc_exchange *exchange = server->suspended; exchange; exchange = exchange->next)
+        slc_pending_abandon(exchange->pending);
+    /* libmicrohttpd must not be stopped while a connection sleeps. */
+    if (!idle)
+        (void)wait_idle(server, CUT_OFF_USEC);
+    while (server->suspended)
+        pthread_cond_wait(&server->changed, &server->lock);
+    pthread_mutex_unlock(&server->lock);
+    MHD_stop_daemon(server->daemon);
+    free_server(server);
+    return idle;
+}

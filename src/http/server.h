@@ -1,0 +1,97 @@
+/* The HTTP server over libmicrohttpd (0.9.75 or later): epoll and a pool of
+ * threads, keep-alive, HTTP/1.1.
+ *
+ * What happens to a request, in this order: it gets its id (a sane X-Request-ID
+ * or a new one; answered as x-request-id), its route, its client's address, is
+ * counted against the rate limit, has to have access, and is handled. A request
+ * that is turned away is so before its body is kept.
+ *
+ * The server never forks, logs or reads the environment; all of its state is in
+ * the handle, so that a master may hand one listening socket to several
+ * processes that each start a server on it. */
+#ifndef SLC_HTTP_SERVER_H
+#define SLC_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "http/client.h"
+#include "http/limit.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "http/router.h"
+#include "http/session.h"
+
+/* What the hook is told of a request that is over. */
+struct slc_http_record {
+    struct slc_str method;         /* as sent */
+    struct slc_str path;           /* as sent, without query; for logs, clipped to 1024 bytes */
+    const struct slc_route *route; /* NULL when none was found */
+    unsigned status;
+    bool complete;          /* the answer was sent whole; false: the client went away */
+    int64_t duration_usec;  /* from the request's headers to the end of the answer */
+    int64_t request_bytes;  /* of the body */
+    int64_t response_bytes; /* of the body */
+    const struct slc_client *client;
+    const char *request_id;
+};
+
+struct slc_http_server_options {
+    /* Either a socket that listens already (kept open by its owner; the server
+     * uses a duplicate of its own) ... */
+    int listen_fd; /* -1: bind instead */
+    /* ... or where to listen: an IPv4 or IPv6 address ("127.0.0.1", "::1",
+     * "0.0.0.0", "::"), and a port, 0 for any free one. */
+    const char *bind_address;
+    uint16_t port;
+
+    unsigned threads;                    /* 0 means 4 */
+    unsigned connections_max;            /* in all; 0 means 1000 */
+    unsigned connections_per_client_max; /* 0: no bound of its own */
+    unsigned idle_timeout_sec;           /* of a quiet connection; 0 means 60 */
+    size_t body_max_bytes;               /* 0 means 1 MiB; more is answered 413 */
+    size_t headers_max_bytes;            /* 0 means 16 KiB; more is answered 431 */
+
+    const struct slc_router *router; /* borrowed; complete before the start */
+    struct slc_sessions *sessions;   /* borrowed; needed when a route needs a session */
+    struct slc_limits *limits;       /* borrowed; NULL: no rate limits */
+    const struct slc_trusted_proxies *trusted_proxies; /* borrowed; NULL: none */
+    void *context;                                     /* for the handlers */
+
+    /* Called once for each request that was understood as one, when it is
+     * over, on a server thread; may be NULL. */
+    void (*on_done)(void *done_state, const struct slc_http_record *record);
+    void *done_state;
+};
+
+struct slc_http_server;
+
+/* The values that every 0 above stands for, listen_fd -1, 127.0.0.1 port 8003. */
+void slc_http_server_options_init(struct slc_http_server_options *options);
+
+/* Start to serve; the options are copied, what they point to is borrowed until
+ * the stop. NULL on failure. Errors: CONFIG (an address that is none, a route that needs a session
+ * without sessions), CONFLICT (the port is taken), IO, MEMORY, INTERNAL. */
+struct slc_http_server *slc_http_server_start(const struct slc_http_server_options *options,
+                                              struct slc_error *error);
+
+/* The port it listens on; 0 on a unix socket. */
+uint16_t slc_http_server_port(const struct slc_http_server *server);
+
+/* Requests whose headers came and whose answer is not yet sent. Any thread. */
+size_t slc_http_server_in_flight(struct slc_http_server *server);
+
+/* A socket that listens, for slc_http_server_options.listen_fd: non-blocking,
+ * close-on-exec, SO_REUSEADDR. The caller closes it. -1 on failure. Errors as above. */
+int slc_http_listen(const char *bind_address, uint16_t port, struct slc_error *error);
+
+/* Stop: take no new connections, let what is in flight end for up to
+ * `graceful_usec` (0: at once), answer suspended requests 503, cut the rest
+ * off, and free the server. NULL is fine. Not from a server thread. True when
+ * nothing had to be cut off. */
+bool slc_http_server_stop(struct slc_http_server *server, int64_t graceful_usec);
+
+#endif

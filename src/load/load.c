@@ -1,0 +1,383 @@
+#include "load/load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/time.h"
+#include "load/delivery.h"
+#include "load/metadata.h"
+#include "load/owner.h"
+#include "load/settings.h"
+#include "load/survey.h"
+
+const char *slc_load_stage_name(enum slc_load_stage stage)
+{
+    static const char *const names[] = {"open",    "survey", "fit", "delivery",
+                                        "waiting", "commit", "done"};
+
+    return names[stage];
+}
+
+double slc_load_progress_share(const struct slc_load_progress *progress)
+{
+    double size = (double)progress->size_bytes;
+    double share = size > 0 ? (double)progress->position_bytes / size : 0;
+
+    switch ((enum slc_load_stage)progress->stage) {
+    case SLC_STAGE_OPEN:
+        return 0;
+    case SLC_STAGE_SURVEY: /* a quarter of the work, about */
+        return 0.25 * share;
+    case SLC_STAGE_FIT:
+        return 0.25;
+    case SLC_STAGE_DELIVERY:
+    case SLC_STAGE_WAITING:
+        return 0.25 + 0.75 * share;
+    case SLC_STAGE_COMMIT:
+    case SLC_STAGE_DONE:
+        return 1;
+    }
+    return 0;
+}
+
+/* Everything that one load holds. */
+struct load {
+    const struct slc_load_job *job;
+    struct slc_load_result *result;
+    struct slc_arena arena;
+    struct slc_reader *reader;
+    struct slc_survey survey;
+    int64_t index_field;
+    struct slc_plan plan;
+    struct slc_delivery delivery;
+    struct slc_rejects *rejects;
+    int64_t *row_columns;
+    struct slc_row_layout layout;
+    int64_t started_usec;
+};
+
+static void enter(const struct load *load, enum slc_load_stage stage)
+{
+    if (!load->job->progress)
+        return;
+    load->job->progress->position_bytes = 0;
+    load->job->progress->stage = (int)stage;
+}
+
+static double seconds_since(int64_t usec)
+{
+    return (double)(slc_monotonic_usec() - usec) / 1e6;
+}
+
+static bool open_file(struct load *load, struct slc_error *error)
+{
+    struct slc_reader_options options;
+    int fd = load->job->fd;
+
+    if (!slc_reader_options_from(load->job->config, &load->arena, &options, error)) {
+        close(fd);
+        return false;
+    }
+    return slc_reader_open(fd, load->job->path, &options, &load->reader, error) &&
+           slc_find_index(slc_reader_schema(load->reader), load->job->index_column,
+                          &load->index_field, error);
+}
+
+static bool check_digest(struct load *load, struct slc_error *error)
+{
+    const char *found = slc_reader_sha256(load->reader);
+    struct slc_str expected = load->job->expected_sha256;
+
+    snprintf(load->result->sha256, sizeof(load->result->sha256), "%s", found ? found : "");
+    if (expected.len > 0 && !slc_str_is(expected, load->result->sha256))
+        return slc_fail(error, SLC_ERR_CHANGED,
+                        "the file's SHA-256 is %s, its ticket says %.*s; send the file again",
+                        load->result->sha256, SLC_STR_ARG(expected));
+    return true;
+}
+
+static bool survey(struct load *load, struct slc_error *error)
+{
+    const struct slc_config *config = load->job->config;
+    struct slc_survey_options options = {
+        .n_threads = slc_load_threads(config),
+        .memory_bytes = slc_config_bytes(config, "load.memory"),
+        .keep_chunks = true,
+        .fail_on_reject = slc_config_is(config, "reader.on_bad_row", "fail"),
+        .cancel = load->job->cancel,
+        .progress = load->job->progress,
+    };
+    int64_t start = slc_monotonic_usec();
+
+    enter(load, SLC_STAGE_SURVEY);
+    load->result->size_bytes = slc_reader_size_bytes(load->reader);
+    if (!slc_survey_run(load->reader, &options, &load->survey, error) || !check_digest(load, error))
+        return false;
+    load->result->rows_read = load->survey.n_records;
+    load->result->survey_seconds = seconds_since(start);
+    return true;
+}
+
+static bool fit(struct load *load, struct slc_error *error)
+{
+    struct slc_survey *s = &load->survey;
+    struct slc_prep_options options;
+
+    enter(load, SLC_STAGE_FIT);
+    if (!slc_prep_options_from(load->job->config, &s->schema, load->index_field, &load->arena,
+                               &options, error))
+        return false;
+    options.today = slc_today_days();
+    return slc_plan_fit(&s->schema, s->summaries, s->profile, &options, &load->plan, error);
+}
+
+/* The columns of a row: all but the index and those dropped. */
+static bool lay_out(struct load *load, struct slc_error *error)
+{
+    int64_t n = load->plan.n_columns, kept = 0;
+
+    load->row_columns = slc_arena_calloc(&load->arena, (size_t)n + 1, sizeof(*load->row_columns));
+    if (!load->row_columns)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the columns");
+    for (int64_t i = 0; i < n; i++)
+        if (!load->plan.columns[i].is_index && !load->plan.columns[i].dropped)
+            load->row_columns[kept++] = i;
+    load->result->n_columns = kept;
+    load->layout = (struct slc_row_layout){
+        .columns = load->row_columns,
+        .n_columns = kept,
+        .key_column = load->index_field,
+        .pairs_per_command = slc_config_int(load->job->config, "store.pairs_per_command"),
+        .on_duplicate =
+            (enum slc_on_duplicate)slc_config_choice(load->job->config, "store.on_duplicate"),
+    };
+    return true;
+}
+
+static bool deliver(struct load *load, struct slc_store_load *store, struct slc_error *error)
+{
+    const struct slc_config *config = load->job->config;
+    struct slc_delivery_options options = {
+        .n_threads = slc_load_threads(config),
+        .survey = &load->survey,
+        .plan = &load->plan,
+        .layout = load->layout,
+        .store = store,
+        .rejects = load->rejects,
+        .fail_on_reject = slc_config_is(config, "reader.on_bad_row", "fail"),
+        .cancel = load->job->cancel,
+        .progress = load->job->progress,
+    };
+
+    options.layout.staging_key = store ? slc_store_load_key(store) : SLC_STR("dry-run");
+    return slc_delivery_run(load->reader, &options, &load->delivery, error);
+}
+
+static bool settle_counts(struct load *load, const struct slc_store_counts *counts,
+                          struct slc_error *error)
+{
+    struct slc_load_result *r = load->result;
+
+    r->rows_rejected = load->delivery.n_rejects;
+    r->rows_written = counts->rows_written;
+    r->duplicate_keys = counts->duplicate_keys;
+    slc_plan_memory(&load->plan, load->survey.summaries, load->delivery.outcomes, r->rows_read,
+                    &r->memory_before_bytes, &r->memory_after_bytes);
+    if (r->rows_written == 0)
+        return slc_fail(error, SLC_ERR_DATA,
+                        "none of the %lld rows can be stored: their keys are missing",
+                        (long long)r->rows_read);
+    if (r->rows_read != r->rows_written + r->rows_rejected + r->duplicate_keys)
+        return slc_fail(error, SLC_ERR_VERIFY,
+                        "the counts do not agree: %lld rows read, %lld written, %lld rejected, "
+                        "%lld with a key that came again",
+                        (long long)r->rows_read, (long long)r->rows_written,
+                        (long long)r->rows_rejected, (long long)r->duplicate_keys);
+    return true;
+}
+
+static bool commit(struct load *load, struct slc_store_load *store, struct slc_error *error)
+{
+    struct slc_metadata_input input = {
+        .job = load->job,
+        .result = load->result,
+        .survey = &load->survey,
+        .plan = &load->plan,
+        .outcomes = load->delivery.outcomes,
+        .layout = &load->layout,
+        .index_field = load->index_field,
+        .key_order = load->index_field >= 0 ? slc_store_load_key_order(store) : (struct slc_str){0},
+    };
+    struct slc_meta_field *fields;
+    int64_t n_fields;
+
+    enter(load, SLC_STAGE_COMMIT);
+    load->result->seconds = seconds_since(load->started_usec);
+    return slc_metadata_build(&input, &load->arena, &fields, &n_fields, error) &&
+           slc_store_load_commit(store, fields, n_fields, error);
+}
+
+/* One try: from an empty staging key to the swap. */
+static bool deliver_once(struct load *load, struct slc_error *error)
+{
+    const struct slc_config *config = load->job->config;
+    char owner[SLC_OWNER_BYTES];
+    struct slc_store_load_options options = {
+        .name = load->job->replica,
+        .registry_key = slc_str_from(slc_config_text(config, "store.registry_key")),
+        .load_id = slc_str_from(load->result->load_id),
+        .on_duplicate = load->layout.on_duplicate,
+        .pairs_per_command = load->layout.pairs_per_command,
+        .window_bytes = slc_config_bytes(config, "redis.window_bytes"),
+        .ordinal_keys = load->index_field < 0,
+    };
+    struct slc_store_counts counts;
+    struct slc_store_load *store = NULL;
+    bool good;
+
+    slc_owner_name(owner);
+    options.owner = slc_str_from(owner);
+    enter(load, SLC_STAGE_DELIVERY);
+    good = slc_store_load_begin(load->job->redis, &options, &store, error) &&
+           deliver(load, store, error) && slc_store_load_finish(store, &counts, error) &&
+           settle_counts(load, &counts, error) && commit(load, store, error);
+    slc_store_load_free(store); /* a failed one leaves no staging key, if Redis is there */
+    return good;
+}
+
+static bool sleep_unless_cancelled(const struct load *load, int64_t milliseconds)
+{
+    const atomic_bool *cancel = load->job->cancel;
+
+    for (; milliseconds > 0; milliseconds -= 20) {
+        struct timespec nap = {.tv_nsec = 20 * 1000000};
+
+        if (cancel && *cancel)
+            return false;
+        nanosleep(&nap, NULL);
+    }
+    return true;
+}
+
+/* Wait for Redis to answer again, trying ever more rarely. */
+static bool wait_for_redis(struct load *load, int64_t deadline_usec, struct slc_error *error)
+{
+    int64_t pause_ms = 50;
+
+    enter(load, SLC_STAGE_WAITING);
+    for (;;) {
+        struct slc_error why;
+
+        if (!sleep_unless_cancelled(load, pause_ms))
+            return slc_fail(error, SLC_ERR_CANCELLED, "the load was stopped");
+        if (slc_redis_reopen(load->job->redis, &why))
+            return true;
+        if (why.class != SLC_CLASS_RETRY || slc_monotonic_usec() > deadline_usec) {
+            if (error)
+                *error = why;
+            return false;
+        }
+        pause_ms = pause_ms * 2 > 2000 ? 2000 : pause_ms * 2;
+    }
+}
+
+/* Deliver; when Redis fails in a way that may pass, wait for it and begin the
+ * delivery again, with a new load id, until redis.patience is used up. */
+static bool deliver_with_patience(struct load *load, struct slc_error *error)
+{
+    double patience = slc_config_seconds(load->job->config, "redis.patience");
+    int64_t deadline = slc_monotonic_usec() + (int64_t)(patience * 1e6);
+
+    for (;;) {
+        unsigned char id[16];
+        struct slc_error why = {0};
+
+        if (!slc_random_bytes(id, sizeof(id), error))
+            return false;
+        slc_hex_encode(id, sizeof(id), load->result->load_id);
+        if (deliver_once(load, &why))
+            return true;
+        if (why.class != SLC_CLASS_RETRY || why.code == SLC_ERR_CANCELLED ||
+            slc_monotonic_usec() > deadline) {
+            if (error)
+                *error = why;
+            return false;
+        }
+        slc_delivery_release(&load->delivery);
+        if (load->rejects)
+            slc_rejects_restart(load->rejects);
+        if (!wait_for_redis(load, deadline, error))
+            return false;
+    }
+}
+
+static bool rehearse(struct load *load, struct slc_error *error)
+{
+    struct slc_store_counts counts = {0};
+
+    enter(load, SLC_STAGE_DELIVERY);
+    if (!deliver(load, NULL, error))
+        return false;
+    counts.rows_sent = counts.rows_written = load->delivery.n_rows;
+    return settle_counts(load, &counts, error);
+}
+
+static bool run(struct load *load, struct slc_error *error)
+{
+    int64_t start;
+
+    enter(load, SLC_STAGE_OPEN);
+    if (!open_file(load, error) || !survey(load, error) || !fit(load, error) ||
+        !lay_out(load, error))
+        return false;
+    start = slc_monotonic_usec();
+    if (!(load->job->redis ? deliver_with_patience(load, error) : rehearse(load, error)))
+        return false;
+    load->result->delivery_seconds = seconds_since(start);
+    load->result->seconds = seconds_since(load->started_usec);
+    return true;
+}
+
+static void release(struct load *load)
+{
+    slc_delivery_release(&load->delivery);
+    slc_plan_release(&load->plan);
+    slc_survey_release(&load->survey, load->reader);
+    slc_reader_close(load->reader);
+    slc_rejects_free(load->rejects);
+    slc_arena_release(&load->arena);
+}
+
+bool slc_load_run(const struct slc_load_job *job, struct slc_load_result *ret_result,
+                  struct slc_error *error)
+{
+    struct slc_error why = {0};
+    struct load load = {.job = job, .result = ret_result, .started_usec = slc_monotonic_usec()};
+    bool good;
+
+    *ret_result = (struct slc_load_result){0};
+    if (job->rejects_name && job->redis)
+        load.rejects = slc_rejects_new(job->rejects_dir_fd, job->rejects_name);
+    good = run(&load, &why);
+    /* The rows are in place; rejects that cannot be written do not undo that. */
+    if (good && load.rejects && load.delivery.rejects_error.code == SLC_ERR_NONE)
+        slc_rejects_commit(load.rejects, &load.delivery.rejects_error);
+    ret_result->rejects_error = load.delivery.rejects_error;
+    enter(&load, SLC_STAGE_DONE);
+    release(&load);
+    if (!good && why.code != SLC_ERR_CONNECTION && why.code != SLC_ERR_CONFIG)
+        slc_error_locate(&why, job->path, 0, (struct slc_str){0});
+    if (!good && error)
+        *error = why;
+    return good;
+}
+
+bool slc_load_sweep(struct slc_redis *redis, const struct slc_config *config, int64_t *ret_swept,
+                    struct slc_error *error)
+{
+    return slc_store_sweep(redis, slc_str_from(slc_config_text(config, "store.registry_key")),
+                           slc_owner_is_dead, NULL, ret_swept, error);
+}

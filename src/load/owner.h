@@ -1,0 +1,21 @@
+/* Who is loading: a text by which another process can tell whether the one that
+ * wrote it is still alive. */
+#ifndef SLC_LOAD_OWNER_H
+#define SLC_LOAD_OWNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum { SLC_OWNER_BYTES = 192 };
+
+/* "<machine id or host name>/<boot id>/<pid>/<start time>" of this process. */
+void slc_owner_name(char owner[SLC_OWNER_BYTES]);
+
+/* The owner is certainly gone: a process of this machine that ended or was
+ * before the last boot; one of another machine that began over a day ago.
+ * Fits slc_store_sweep(). */
+bool slc_owner_is_dead(struct slc_str owner, int64_t started_usec, void *context);
+
+#endif

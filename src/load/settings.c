@@ -1,0 +1,141 @@
+#include "load/settings.h"
+
+#include <sched.h>
+
+bool slc_reader_options_from(const struct slc_config *config, struct slc_arena *arena,
+                             struct slc_reader_options *ret_options, struct slc_error *error)
+{
+    struct slc_reader_options options = slc_reader_default_options();
+    const char *const *items;
+    size_t n_items = slc_config_list(config, "reader.na_values", &items);
+    struct slc_str *texts = slc_arena_calloc(arena, n_items + 1, sizeof(*texts));
+
+    if (!texts)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the options");
+    for (size_t i = 0; i < n_items; i++) {
+        texts[i] = slc_arena_copy(arena, slc_str_from(items[i]));
+        if (!texts[i].data)
+            return slc_fail(error, SLC_ERR_MEMORY, "no memory for the options");
+    }
+    options.na_values = texts;
+    options.n_na_values = (int64_t)n_items;
+    options.keep_default_na = slc_config_bool(config, "reader.keep_default_na");
+    options.delimiter = slc_config_character(config, "reader.delimiter");
+    options.quote = slc_config_character(config, "reader.quote");
+    options.header = (enum slc_header)slc_config_choice(config, "reader.header");
+    options.chunk_bytes = slc_config_bytes(config, "load.chunk_bytes");
+    *ret_options = options;
+    return true;
+}
+
+/* The choices of these options stand in the order of the enums. */
+static struct slc_prep_wish general_wish(const struct slc_config *config)
+{
+    const char *value = slc_config_text(config, "prep.impute_value");
+    struct slc_prep_wish wish = {
+        .impute = (enum slc_impute)slc_config_choice(config, "prep.impute"),
+        .scale = (enum slc_scale)slc_config_choice(config, "prep.scale"),
+        .downcast = (enum slc_downcast)slc_config_choice(config, "prep.downcast"),
+        .json_repair = slc_config_bool(config, "prep.json_repair"),
+    };
+
+    if (value && *value)
+        wish.impute_value = slc_str_from(value);
+    return wish;
+}
+
+static void wish_for_column(const struct slc_config *config, size_t i, struct slc_prep_wish *wish)
+{
+    const char *value = slc_config_column_value(config, i, SLC_COLUMN_IMPUTE_VALUE);
+    int choice;
+
+    if (value)
+        wish->impute_value = slc_str_from(value);
+    if ((choice = slc_config_column_choice(config, i, SLC_COLUMN_IMPUTE)) >= 0)
+        wish->impute = (enum slc_impute)choice;
+    if ((choice = slc_config_column_choice(config, i, SLC_COLUMN_SCALE)) >= 0)
+        wish->scale = (enum slc_scale)choice;
+    if ((choice = slc_config_column_choice(config, i, SLC_COLUMN_DOWNCAST)) >= 0)
+        wish->downcast = (enum slc_downcast)choice;
+    if ((choice = slc_config_column_choice(config, i, SLC_COLUMN_JSON_REPAIR)) >= 0)
+        wish->json_repair = choice == 1;
+    if ((choice = slc_config_column_choice(config, i, SLC_COLUMN_DROP)) >= 0)
+        wish->drop = choice == 1;
+}
+
+static struct slc_str nearest_field(const struct slc_schema *schema, struct slc_str wanted)
+{
+    struct slc_str best = {0};
+    size_t best_distance = SIZE_MAX;
+
+    for (int64_t i = 0; i < schema->n_fields; i++) {
+        size_t distance = slc_str_distance(schema->fields[i].name, wanted);
+
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = schema->fields[i].name;
+        }
+    }
+    return best;
+}
+
+bool slc_prep_options_from(const struct slc_config *config, const struct slc_schema *schema,
+                           int64_t index_column, struct slc_arena *arena,
+                           struct slc_prep_options *ret_options, struct slc_error *error)
+{
+    struct slc_prep_wish *wishes =
+        slc_arena_calloc(arena, (size_t)schema->n_fields + 1, sizeof(*wishes));
+    struct slc_prep_wish general = general_wish(config);
+
+    if (!wishes)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the options");
+    for (int64_t i = 0; i < schema->n_fields; i++)
+        wishes[i] = general;
+    for (size_t i = 0; i < slc_config_column_count(config); i++) {
+        struct slc_str name = slc_str_from(slc_config_column_name(config, i));
+        int64_t field = slc_schema_find(schema, name);
+
+        if (field < 0)
+            return slc_fail(error, SLC_ERR_CONFIG,
+                            "prep.columns.%.*s is set, but the file has no such column; the "
+                            "nearest is %.*s",
+                            SLC_STR_ARG(name), SLC_STR_ARG(nearest_field(schema, name)));
+        wish_for_column(config, i, &wishes[field]);
+    }
+    *ret_options = (struct slc_prep_options){
+        .wishes = wishes,
+        .drop_constant = slc_config_bool(config, "prep.drop_constant"),
+        .drop_duplicated = slc_config_bool(config, "prep.drop_duplicated"),
+        .index_column = index_column,
+    };
+    return true;
+}
+
+int slc_load_threads(const struct slc_config *config)
+{
+    int64_t wanted = slc_config_int(config, "load.threads");
+    cpu_set_t cpus;
+
+    if (wanted > 0)
+        return (int)wanted;
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
+        return 1;
+    return CPU_COUNT(&cpus) > 64 ? 64 : CPU_COUNT(&cpus);
+}
+
+bool slc_find_index(const struct slc_schema *schema, struct slc_str wanted, int64_t *ret_column,
+                    struct slc_error *error)
+{
+    int64_t column = -1;
+
+    if (wanted.len > 0) {
+        column = slc_schema_find_nocase(schema, wanted);
+        if (column < 0)
+            return slc_fail(error, SLC_ERR_DATA,
+                            "the index column \"%.*s\" is not in the file; the nearest column is "
+                            "\"%.*s\"",
+                            SLC_STR_ARG(wanted), SLC_STR_ARG(nearest_field(schema, wanted)));
+    }
+    *ret_column = column;
+    return true;
+}

@@ -1,0 +1,30 @@
+/* From configuration to what the rooms below want to know. */
+#ifndef SLC_LOAD_SETTINGS_H
+#define SLC_LOAD_SETTINGS_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "config/config.h"
+#include "frame/schema.h"
+#include "prep/plan.h"
+#include "reader/reader.h"
+
+/* The NA texts live in `arena`. */
+bool slc_reader_options_from(const struct slc_config *config, struct slc_arena *arena,
+                             struct slc_reader_options *ret_options, struct slc_error *error);
+
+/* One wish a field. A setting for a column that the table does not have is an
+ * error (CONFIG) that names the nearest one. */
+bool slc_prep_options_from(const struct slc_config *config, const struct slc_schema *schema,
+                           int64_t index_column, struct slc_arena *arena,
+                           struct slc_prep_options *ret_options, struct slc_error *error);
+
+/* load.threads, or the number of processors this process may use. */
+int slc_load_threads(const struct slc_config *config);
+
+/* The field of that name (without regard to case); NOT_FOUND names the nearest
+ * one. -1 for an empty name. */
+bool slc_find_index(const struct slc_schema *schema, struct slc_str wanted, int64_t *ret_column,
+                    struct slc_error *error);
+
+#endif

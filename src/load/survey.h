@@ -1,0 +1,49 @@
+/* The first pass: types and statistics of every column, over all rows. */
+#ifndef SLC_LOAD_SURVEY_H
+#define SLC_LOAD_SURVEY_H
+
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "frame/chunk.h"
+#include "frame/schema.h"
+#include "load/load.h"
+#include "profile/profile.h"
+#include "reader/reader.h"
+
+/* Where a chunk's rows are among all rows. */
+struct slc_chunk_place {
+    int64_t first_record; /* records before it, rejected ones counted */
+    int64_t first_row;    /* taken rows before it */
+};
+
+struct slc_survey {
+    struct slc_schema schema;       /* names (borrowed from the reader's) with final types */
+    struct slc_summary *summaries;  /* one a field */
+    struct slc_profile *profile;
+    int64_t n_records;              /* rows in the file */
+    int64_t n_rows;                 /* rows taken */
+    int64_t n_rejects;
+    struct slc_chunk_place *places; /* by seq */
+    int64_t n_chunks;
+    /* The raw parts of all chunks when the file is small enough to be kept, so
+     * that it is read and cut into cells only once; else NULL. */
+    struct slc_chunk *kept;
+};
+
+struct slc_survey_options {
+    int n_threads;
+    int64_t memory_bytes;  /* half of it for the profile, a quarter for chunks that are kept */
+    bool keep_chunks;      /* they will be wanted again */
+    bool fail_on_reject;   /* the first bad row is an error (DATA) */
+    const atomic_bool *cancel;              /* may be NULL */
+    struct slc_load_progress *progress;     /* may be NULL */
+};
+
+/* The result is the same for any number of threads. Errors: those of reader/;
+ * DATA: no row at all. Release it before the reader is closed. */
+bool slc_survey_run(struct slc_reader *reader, const struct slc_survey_options *options,
+                    struct slc_survey *ret_survey, struct slc_error *error);
+void slc_survey_release(struct slc_survey *survey, struct slc_reader *reader);
+
+#endif

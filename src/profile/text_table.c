@@ -1,0 +1,178 @@
+#include "profile/text_table.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/utf8.h"
+
+enum {
+    FIRST_SLOTS = 64,
+    PREFETCH_FROM_BYTES = 1 << 18,
+    BATCH = 32,
+};
+
+void slc_text_table_release(struct slc_text_table *table)
+{
+    free(table->slots);
+    slc_arena_release(&table->arena);
+    *table = (struct slc_text_table){0};
+}
+
+uint64_t slc_text_chars(struct slc_str text)
+{
+    const uint64_t high = UINT64_C(0x8080808080808080);
+    uint64_t word, seen = 0;
+    size_t i = 0;
+
+    if (text.len < 8) {
+        for (; i < text.len; i++)
+            seen |= (unsigned char)text.data[i];
+        return seen & 0x80 ? slc_utf8_length(text) : text.len;
+    }
+    for (; i + 8 <= text.len; i += 8) {
+        memcpy(&word, text.data + i, sizeof(word));
+        seen |= word;
+    }
+    memcpy(&word, text.data + text.len - 8, sizeof(word));
+    return (seen | word) & high ? slc_utf8_length(text) : text.len;
+}
+
+static inline bool same_bytes(const char *a, const char *b, size_t len)
+{
+    uint64_t x, y, v, w;
+    uint32_t p, q, r, s;
+
+    if (len > 16)
+        return memcmp(a, b, len) == 0;
+    if (len >= 8) {
+        memcpy(&x, a, 8);
+        memcpy(&y, b, 8);
+        memcpy(&v, a + len - 8, 8);
+        memcpy(&w, b + len - 8, 8);
+        return ((x ^ y) | (v ^ w)) == 0;
+    }
+    if (len >= 4) {
+        memcpy(&p, a, 4);
+        memcpy(&q, b, 4);
+        memcpy(&r, a + len - 4, 4);
+        memcpy(&s, b + len - 4, 4);
+        return ((p ^ q) | (r ^ s)) == 0;
+    }
+    for (size_t i = 0; i < len; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
+
+static inline size_t find(const struct slc_text_table *table, struct slc_str text, uint64_t hash)
+{
+    size_t at = hash >> table->shift, mask = table->n_slots - 1;
+
+    for (;; at = (at + 1) & mask) {
+        const struct slc_text_slot *slot = &table->slots[at];
+
+        if (!slot->count || (slot->hash == hash && slot->len == text.len &&
+                             same_bytes(slot->data, text.data, text.len)))
+            return at;
+    }
+}
+
+/* Leaves `last` behind: an insertion follows, which sets it. */
+static bool grow(struct slc_text_table *table, size_t limit_bytes)
+{
+    size_t n_slots = table->n_slots ? table->n_slots * 2 : FIRST_SLOTS;
+    int shift = 64 - __builtin_ctzll(n_slots);
+    struct slc_text_slot *slots;
+
+    if (n_slots * sizeof(*slots) + table->arena.used_bytes > limit_bytes)
+        return false;
+    slots = calloc(n_slots, sizeof(*slots));
+    if (!slots)
+        return false;
+    for (size_t i = 0; i < table->n_slots; i++)
+        if (table->slots[i].count) {
+            size_t at = table->slots[i].hash >> shift;
+
+            while (slots[at].count)
+                at = (at + 1) & (n_slots - 1);
+            slots[at] = table->slots[i];
+        }
+    free(table->slots);
+    table->slots = slots;
+    table->n_slots = n_slots;
+    table->shift = shift;
+    return true;
+}
+
+static bool insert(struct slc_text_table *table, struct slc_str text, uint64_t hash,
+                   size_t limit_bytes, size_t *ret_at)
+{
+    struct slc_text_slot *slot;
+    struct slc_str copy;
+
+    if (text.len >= UINT32_MAX)
+        return false;
+    if (table->n * 8 >= table->n_slots * 5) {
+        if (!grow(table, limit_bytes))
+            return false;
+        *ret_at = find(table, text, hash);
+    }
+    if (table->n_slots * sizeof(*slot) + table->arena.used_bytes + text.len + 1 > limit_bytes)
+        return false;
+    copy = slc_arena_copy(&table->arena, text);
+    if (!copy.data)
+        return false;
+    slot = &table->slots[*ret_at];
+    slot->hash = hash;
+    slot->data = copy.data;
+    slot->len = (uint32_t)text.len;
+    slot->chars = (uint32_t)slc_text_chars(text);
+    table->text_bytes += (int64_t)text.len;
+    table->n++;
+    return true;
+}
+
+/* How many texts at the start are the one that came last. */
+static int64_t count_run(struct slc_text_table *table, const struct slc_str *texts,
+                         uint64_t *hashes, int64_t n)
+{
+    struct slc_text_slot *slot = &table->slots[table->last];
+    int64_t i = 0;
+
+    for (; i < n && texts[i].len == slot->len &&
+           same_bytes(texts[i].data, slot->data, texts[i].len);
+         i++)
+        hashes[i] = slot->hash;
+    slot->count += i;
+    return i;
+}
+
+int64_t slc_text_table_add(struct slc_text_table *table, const struct slc_str *texts,
+                           uint64_t *hashes, int64_t n, size_t limit_bytes,
+                           void (*on_new)(void *data, const struct slc_text_slot *slot), void *data)
+{
+    int64_t i = table->n ? count_run(table, texts, hashes, n) : 0;
+
+    while (i < n) {
+        int64_t end = i + BATCH < n ? i + BATCH : n;
+        bool large = table->n_slots * sizeof(*table->slots) > PREFETCH_FROM_BYTES;
+
+        for (int64_t k = i; k < end; k++) {
+            hashes[k] = slc_hash_bytes(texts[k].data, texts[k].len);
+            if (large)
+                __builtin_prefetch(&table->slots[hashes[k] >> table->shift], 1);
+        }
+        for (; i < end; i++) {
+            size_t at = table->n_slots ? find(table, texts[i], hashes[i]) : 0;
+
+            if (!table->n_slots || !table->slots[at].count) {
+                if (!insert(table, texts[i], hashes[i], limit_bytes, &at))
+                    return i;
+                on_new(data, &table->slots[at]);
+            }
+            table->slots[at].count++;
+            table->last = at;
+        }
+    }
+    return n;
+}

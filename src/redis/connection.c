@@ -1,0 +1,439 @@
+#include "redis/connection.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/time.h"
+#include "redis/resp.h"
+
+enum { INPUT_BYTES = 64 << 10, KEEP_OUTPUT_BYTES = 1 << 20 };
+
+struct slc_redis {
+    struct slc_redis_url url;
+    char *where; /* the URL, password masked */
+    int64_t timeout_ms;
+    const struct slc_transport *transport; /* NULL when closed */
+    struct slc_stream stream;
+    struct slc_reply_reader *reader;
+    struct slc_buf out;      /* commands appended */
+    size_t out_sent;         /* of these, taken by the kernel */
+    size_t outstanding;      /* commands appended whose replies were not read */
+    struct slc_error reason; /* of being closed */
+    char input[INPUT_BYTES];
+};
+
+static int64_t deadline_of(const struct slc_redis *redis)
+{
+    return slc_monotonic_usec() + redis->timeout_ms * 1000;
+}
+
+/* ---- Ways to fail ---- */
+
+static void close_stream(struct slc_redis *redis)
+{
+    if (redis->transport)
+        redis->transport->close(&redis->stream);
+    redis->transport = NULL;
+    slc_reply_reader_free(redis->reader);
+    redis->reader = NULL;
+    slc_buf_release(&redis->out);
+    redis->out_sent = 0;
+    redis->outstanding = 0;
+}
+
+void slc_redis_break(struct slc_redis *redis, const struct slc_error *reason)
+{
+    close_stream(redis);
+    redis->reason = *reason;
+}
+
+/* Close for this reason and hand it to the caller. */
+static bool broken(struct slc_redis *redis, const struct slc_error *reason, struct slc_error *error)
+{
+    struct slc_error copy = *reason;
+
+    slc_redis_break(redis, &copy);
+    if (error)
+        *error = copy;
+    return false;
+}
+
+static bool lost(struct slc_redis *redis, int errno_value, struct slc_error *error)
+{
+    struct slc_error reason;
+
+    slc_fail(&reason, SLC_ERR_CONNECTION, "the connection to Redis at %.300s was lost: %s",
+             redis->where,
+             errno_value ? strerror(errno_value) : "the server closed it; was it stopped?");
+    return broken(redis, &reason, error);
+}
+
+static bool timed_out(struct slc_redis *redis, struct slc_error *error)
+{
+    struct slc_error reason;
+
+    slc_fail(&reason, SLC_ERR_TIMEOUT,
+             "Redis at %.300s did not answer in time (%lld ms); is it overloaded or stopped?",
+             redis->where, (long long)redis->timeout_ms);
+    return broken(redis, &reason, error);
+}
+
+static bool is_open(const struct slc_redis *redis, struct slc_error *error)
+{
+    if (redis->transport)
+        return true;
+    return slc_fail(error, SLC_ERR_CONNECTION, "the connection to Redis is closed (%.500s)",
+                    redis->reason.message[0] ? redis->reason.message : redis->where);
+}
+
+/* ---- Bytes ---- */
+
+/* One read into the reader. `*ret_moved` false when there was nothing. */
+static bool read_some(struct slc_redis *redis, bool *ret_moved, struct slc_error *error)
+{
+    ssize_t moved = redis->transport->read(&redis->stream, redis->input, sizeof(redis->input));
+    struct slc_error reason;
+
+    *ret_moved = moved > 0;
+    if (moved == 0)
+        return lost(redis, 0, error);
+    if (moved == SLC_STREAM_FAILED)
+        return lost(redis, errno, error);
+    if (moved > 0 && !slc_reply_reader_feed(redis->reader, redis->input, (size_t)moved, &reason))
+        return broken(redis, &reason, error);
+    return true;
+}
+
+/* A server that turns a client away says why and closes, so that the write
+ * fails before the reason was read: look for it. */
+static bool write_failed(struct slc_redis *redis, int errno_value, struct slc_error *error)
+{
+    struct slc_reply *reply = NULL;
+    struct slc_error reason;
+    bool moved = false;
+
+    if (read_some(redis, &moved, NULL) && moved &&
+        slc_reply_reader_next(redis->reader, &reply, NULL) && reply &&
+        reply->type == SLC_REPLY_ERROR) {
+        slc_reply_fail(reply->text, redis->where, &reason);
+        slc_reply_free(reply);
+        return broken(redis, &reason, error);
+    }
+    slc_reply_free(reply);
+    return lost(redis, errno_value, error);
+}
+
+static bool wait_for(struct slc_redis *redis, short events, int64_t deadline_usec,
+                     short *ret_events, struct slc_error *error)
+{
+    int waited = slc_stream_wait(&redis->stream, events, deadline_usec, ret_events);
+
+    if (waited == 0)
+        return timed_out(redis, error);
+    return waited > 0 || lost(redis, -waited, error);
+}
+
+static bool flush_until(struct slc_redis *redis, int64_t deadline_usec, struct slc_error *error)
+{
+    while (redis->out_sent < redis->out.len) {
+        struct iovec part = {.iov_base = redis->out.data + redis->out_sent,
+                             .iov_len = redis->out.len - redis->out_sent};
+        ssize_t moved = redis->transport->write(&redis->stream, &part, 1);
+        short events = 0;
+        bool ignored;
+
+        if (moved == SLC_STREAM_FAILED)
+            return write_failed(redis, errno, error);
+        if (moved >= 0) {
+            redis->out_sent += (size_t)moved;
+            continue;
+        }
+        if (!wait_for(redis, moved == SLC_STREAM_WANT_READ ? POLLIN : POLLIN | POLLOUT,
+                      deadline_usec, &events, error))
+            return false;
+        /* Replies to what went before: unread they could stop the server. */
+        if ((events & (POLLIN | POLLHUP | POLLERR)) && !read_some(redis, &ignored, error))
+            return false;
+    }
+    redis->out_sent = 0;
+    if (redis->out.capacity > KEEP_OUTPUT_BYTES)
+        slc_buf_release(&redis->out);
+    slc_buf_clear(&redis->out);
+    return true;
+}
+
+static bool read_until(struct slc_redis *redis, int64_t deadline_usec, struct slc_reply **ret,
+                       struct slc_error *error)
+{
+    if (!flush_until(redis, deadline_usec, error))
+        return false;
+    for (;;) {
+        struct slc_reply *reply = NULL;
+        struct slc_error reason;
+        bool moved = false;
+
+        if (!slc_reply_reader_next(redis->reader, &reply, &reason))
+            return broken(redis, &reason, error);
+        if (reply) {
+            redis->outstanding--;
+            *ret = reply;
+            return true;
+        }
+        if (!read_some(redis, &moved, error))
+            return false;
+        if (!moved && !wait_for(redis, POLLIN, deadline_usec, NULL, error))
+            return false;
+        /* Bytes that trickle in do not prolong the wait. */
+        if (moved && slc_monotonic_usec() > deadline_usec)
+            return timed_out(redis, error);
+    }
+}
+
+/* ---- Opening ---- */
+
+/* The reply to one step of the handshake. A server that does not let us name
+ * the connection is as good as any other. */
+static bool handshake_reply(struct slc_redis *redis, bool may_be_refused, int64_t deadline_usec,
+                            struct slc_error *error)
+{
+    struct slc_reply *reply = NULL;
+    struct slc_error reason;
+    bool good = true;
+
+    if (!read_until(redis, deadline_usec, &reply, error))
+        return false;
+    if (reply->type == SLC_REPLY_ERROR && !slc_reply_fail(reply->text, redis->where, &reason)) {
+        bool login_is_missing = strncmp(reply->text.data, "NOAUTH", 6) == 0 ||
+                                strncmp(reply->text.data, "DENIED", 6) == 0 ||
+                                strncmp(reply->text.data, "ERR max number", 14) == 0;
+
+        if (!may_be_refused || login_is_missing)
+            good = broken(redis, &reason, error);
+    }
+    slc_reply_free(reply);
+    return good;
+}
+
+static bool handshake(struct slc_redis *redis, int64_t deadline_usec, struct slc_error *error)
+{
+    const struct slc_redis_url *url = &redis->url;
+    struct slc_str user = slc_str_from(url->user), password = slc_str_from(url->password);
+    size_t steps = 0;
+    char db[16];
+    bool good = true;
+
+    if (url->has_login) {
+        good = user.len ? slc_redis_append_call(redis, error, SLC_STR("AUTH"), user, password)
+                        : slc_redis_append_call(redis, error, SLC_STR("AUTH"), password);
+        steps++;
+    }
+    if (good && url->db != 0) {
+        snprintf(db, sizeof(db), "%d", (int)url->db);
+        good = slc_redis_append_call(redis, error, SLC_STR("SELECT"), slc_str_from(db));
+        steps++;
+    }
+    good = good && slc_redis_append_call(redis, error, SLC_STR("CLIENT"), SLC_STR("SETNAME"),
+                                         SLC_STR("sluice"));
+    good = good && flush_until(redis, deadline_usec, error);
+    if (redis->out.data) /* the password was in it */
+        explicit_bzero(redis->out.data, redis->out.capacity);
+    for (; good && steps > 0; steps--)
+        good = handshake_reply(redis, false, deadline_usec, error);
+    return good && handshake_reply(redis, true, deadline_usec, error);
+}
+
+static bool connect_stream(struct slc_redis *redis, struct slc_error *error)
+{
+    int64_t deadline_usec = deadline_of(redis);
+    const struct slc_transport *transport = slc_transport_find(redis->url.kind, error);
+
+    if (!transport)
+        return false;
+    redis->reader = slc_reply_reader_new(SLC_REDIS_MAX_REPLY_BYTES);
+    if (!redis->reader)
+        return slc_fail(error, SLC_ERR_MEMORY, "memory ran out while connecting to Redis");
+    redis->stream = (struct slc_stream){.fd = -1};
+    if (!transport->connect(&redis->stream, &redis->url, deadline_usec, error)) {
+        close_stream(redis);
+        return false;
+    }
+    redis->transport = transport;
+    return handshake(redis, deadline_usec, error);
+}
+
+bool slc_redis_reopen(struct slc_redis *redis, struct slc_error *error)
+{
+    struct slc_error reason;
+
+    close_stream(redis);
+    slc_error_clear(&redis->reason);
+    if (connect_stream(redis, &reason))
+        return true;
+    return broken(redis, &reason, error);
+}
+
+struct slc_redis *slc_redis_open(const struct slc_redis_url *url, int64_t timeout_ms,
+                                 struct slc_error *error)
+{
+    char where[SLC_REDIS_URL_TEXT_BYTES];
+    struct slc_redis *redis = calloc(1, sizeof(*redis));
+
+    if (redis) {
+        redis->url = *url;
+        redis->stream.fd = -1;
+        slc_redis_set_timeout(redis, timeout_ms);
+        redis->where = slc_str_dup(slc_str_from(slc_redis_url_print(url, where, sizeof(where))));
+    }
+    if (!redis || !redis->where) {
+        slc_redis_close(redis);
+        slc_fail(error, SLC_ERR_MEMORY, "memory ran out while connecting to Redis");
+        return NULL;
+    }
+    if (!slc_redis_reopen(redis, error)) {
+        slc_redis_close(redis);
+        return NULL;
+    }
+    return redis;
+}
+
+struct slc_redis *slc_redis_open_text(const char *url, int64_t timeout_ms, struct slc_error *error)
+{
+    struct slc_redis_url parsed;
+    struct slc_redis *redis = NULL;
+
+    if (slc_redis_url_parse(slc_str_from(url), &parsed, error)) {
+        redis = slc_redis_open(&parsed, timeout_ms, error);
+        slc_redis_url_wipe(&parsed);
+    }
+    return redis;
+}
+
+void slc_redis_close(struct slc_redis *redis)
+{
+    if (!redis)
+        return;
+    close_stream(redis);
+    slc_redis_url_wipe(&redis->url);
+    free(redis->where);
+    free(redis);
+}
+
+/* ---- Small questions ---- */
+
+void slc_redis_set_timeout(struct slc_redis *redis, int64_t timeout_ms)
+{
+    const int64_t day_ms = INT64_C(86400000);
+
+    redis->timeout_ms = timeout_ms < 1 ? 1 : timeout_ms > day_ms ? day_ms : timeout_ms;
+}
+
+int64_t slc_redis_timeout_ms(const struct slc_redis *redis)
+{
+    return redis->timeout_ms;
+}
+
+bool slc_redis_is_open(const struct slc_redis *redis)
+{
+    return redis->transport != NULL;
+}
+
+const char *slc_redis_where(const struct slc_redis *redis)
+{
+    return redis->where;
+}
+
+size_t slc_redis_outstanding(const struct slc_redis *redis)
+{
+    return redis->outstanding;
+}
+
+struct slc_stream *slc_redis_stream(struct slc_redis *redis,
+                                    const struct slc_transport **ret_transport)
+{
+    if (ret_transport)
+        *ret_transport = redis->transport;
+    return redis->transport ? &redis->stream : NULL;
+}
+
+bool slc_redis_is_idle(struct slc_redis *redis)
+{
+    if (!redis->transport || redis->outstanding > 0 ||
+        slc_reply_reader_pending_bytes(redis->reader) > 0)
+        return false;
+    /* Anything to read is the end of the stream or words out of turn. */
+    return slc_stream_wait(&redis->stream, POLLIN, 0, NULL) == 0;
+}
+
+/* ---- Commands ---- */
+
+static bool fits(size_t bytes, size_t argc, const struct slc_str argv[])
+{
+    bytes += SLC_RESP_HEADER_BYTES;
+    for (size_t i = 0; i < argc && bytes <= SLC_REDIS_MAX_PIPELINE_BYTES; i++) {
+        if (argv[i].len > SLC_REDIS_MAX_PIPELINE_BYTES)
+            return false;
+        bytes += SLC_RESP_BULK_BOUND(argv[i].len);
+    }
+    return bytes <= SLC_REDIS_MAX_PIPELINE_BYTES;
+}
+
+bool slc_redis_append(struct slc_redis *redis, size_t argc, const struct slc_str argv[],
+                      struct slc_error *error)
+{
+    size_t before = redis->out.len;
+
+    if (!is_open(redis, error))
+        return false;
+    if (!fits(before, argc, argv))
+        return slc_fail(error, SLC_ERR_LIMIT,
+                        "commands of more than %d MB at a time are not sent to Redis",
+                        SLC_REDIS_MAX_PIPELINE_BYTES >> 20);
+    slc_resp_command(&redis->out, argc, argv);
+    if (redis->out.failed) {
+        redis->out.len = before; /* no half command */
+        redis->out.failed = false;
+        return slc_fail(error, SLC_ERR_MEMORY, "memory ran out while a Redis command was built");
+    }
+    redis->outstanding++;
+    return true;
+}
+
+bool slc_redis_flush(struct slc_redis *redis, struct slc_error *error)
+{
+    return is_open(redis, error) && flush_until(redis, deadline_of(redis), error);
+}
+
+bool slc_redis_read(struct slc_redis *redis, struct slc_reply **ret, struct slc_error *error)
+{
+    if (!is_open(redis, error))
+        return false;
+    if (redis->outstanding == 0)
+        return slc_fail(error, SLC_ERR_INTERNAL, "a Redis reply is read that was not asked for");
+    return read_until(redis, deadline_of(redis), ret, error);
+}
+
+bool slc_redis_command(struct slc_redis *redis, size_t argc, const struct slc_str argv[],
+                       struct slc_reply **ret, struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+
+    if (!is_open(redis, error))
+        return false;
+    if (redis->outstanding > 0)
+        return slc_fail(error, SLC_ERR_INTERNAL,
+                        "a Redis command is sent while a pipeline is under way");
+    if (!slc_redis_append(redis, argc, argv, error) ||
+        !read_until(redis, deadline_of(redis), &reply, error))
+        return false;
+    if (reply->type == SLC_REPLY_ERROR)
+        return slc_reply_fail(reply->text, redis->where, error);
+    if (ret) {
+        *ret = reply;
+        reply = NULL;
+    }
+    return true;
+}

@@ -1,0 +1,58 @@
+/* The order in which the rows of a replica were loaded, short enough to stand
+ * in its metadata: JSON, an array of row keys and of [first, last] runs of
+ * consecutive whole numbers, as in ["b","a",[1,5000],"x"]. At most
+ * SLC_KEY_ORDER_BYTES; the rows behind that are in no order. */
+#ifndef SLC_STORE_KEY_ORDER_H
+#define SLC_STORE_KEY_ORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "store/keyset.h"
+
+enum { SLC_KEY_ORDER_BYTES = 64 << 10 };
+
+/* ---- Writing ---- */
+
+struct slc_key_run {
+    int64_t first, last;
+};
+
+/* Zero-initialised is empty and valid. */
+struct slc_key_order {
+    struct slc_buf text;      /* "[" and what is finished of it */
+    struct slc_keyset texts;  /* the keys in it that are no whole numbers */
+    struct slc_key_run *runs; /* the whole numbers in it, ascending; none overlap */
+    size_t n_runs;
+    size_t runs_capacity;
+    size_t open;   /* index of the run that may still grow and is not in `text` */
+    bool has_open;
+    bool full;     /* nothing more is taken, but for the open run */
+    bool ended;
+    bool failed;   /* memory ran out */
+};
+
+/* The key of the next row; one that is there already changes nothing. */
+void slc_key_order_add(struct slc_key_order *order, struct slc_str key);
+
+/* The whole numbers from first to last; nothing else may be in it. */
+void slc_key_order_add_run(struct slc_key_order *order, int64_t first, int64_t last);
+
+/* The text, which lives as long as the order; nothing is added afterwards. data
+ * is NULL when memory ran out. */
+struct slc_str slc_key_order_text(struct slc_key_order *order);
+
+void slc_key_order_release(struct slc_key_order *order);
+
+/* ---- Reading ---- */
+
+/* Call `take` for each key in order until it returns false. A text that is no
+ * such order counts as empty. False when memory ran out. */
+bool slc_key_order_each(struct slc_str text, bool (*take)(void *context, struct slc_str key),
+                        void *context);
+
+#endif

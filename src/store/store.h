@@ -1,0 +1,203 @@
+/* The replica in Redis: how a table's rows, metadata and registry entry are
+ * stored, replaced in one step, read and removed. Knows no tickets and no HTTP.
+ *
+ * Keys (NAME is the replica's name, R the registry key):
+ *
+ *     R                    list of replica names, newest first
+ *     NAME                 hash: row key -> JSON array of the row's values
+ *     NAME.META            hash: metadata, see docs/redis-keys.md
+ *     R:staging:<load id>:NAME     rows of a load in progress (hash)
+ *     R:staging                    hash: load id -> JSON {name, started_usec, owner}
+ *
+ * A load writes to its staging key. slc_store_commit() verifies the counts and
+ * then swaps rows, metadata and registry entry in one MULTI/EXEC: a reader sees
+ * the old replica or the new one, whole. A load that failed or was killed
+ * leaves nothing but staging keys, which slc_store_sweep() removes. */
+#ifndef SLC_STORE_STORE_H
+#define SLC_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "frame/chunk.h"
+#include "redis/connection.h"
+
+enum slc_on_duplicate { SLC_DUPLICATE_LAST, SLC_DUPLICATE_FIRST, SLC_DUPLICATE_FAIL };
+
+/* A replica's name may stand in Redis and in file names: 1 to 200 bytes of
+ * valid UTF-8, no control characters, no '/', not the registry key or a name
+ * derived from it, not ending in ".META". Errors: NAME. */
+bool slc_store_check_name(struct slc_str name, struct slc_str registry_key, struct slc_error *error);
+
+/* ---- Encoding: pure, any thread -------------------------------------- */
+
+/* Which columns of a chunk make up a row, decided once a load. */
+struct slc_row_layout {
+    const int64_t *columns; /* indices into the chunk's columns, in the order of META COLUMNS */
+    int64_t n_columns;
+    int64_t key_column;     /* TEXT column holding the row keys, or -1: the row's ordinal */
+    struct slc_str staging_key;
+    int64_t pairs_per_command;
+    enum slc_on_duplicate on_duplicate;
+};
+
+/* One chunk's rows as commands, ready for the wire. */
+struct slc_encoded {
+    int64_t seq;
+    int64_t n_rows;      /* rows encoded */
+    int64_t n_commands;
+    int64_t first_ordinal; /* of the chunk's first row among all rows taken */
+    struct slc_buf bytes; /* the commands, back to back */
+    /* For key order and duplicates: the row keys one after the other as they
+     * were written; empty when the keys are ordinals. */
+    struct slc_buf keys;
+    struct slc_buf key_ends;      /* uint32_t a row: end of its key in `keys` */
+    struct slc_buf record_numbers; /* int64_t a command, for messages: data row of its first row */
+};
+
+/* Encode rows of `chunk`. Every row's key must be there (rows without one were
+ * taken out before). `first_ordinal` is the ordinal of the chunk's first row,
+ * `out` is overwritten (its memory is reused). LAST packs pairs_per_command
+ * rows into one HSET; FIRST and FAIL send one HSETNX a row, whose answers tell
+ * the duplicates. Values: JSON numbers as base/num.h writes them, infinities
+ * and missing values null, true/false, dates "YYYY-MM-DD", date-times
+ * "YYYY-MM-DDTHH:MM:SS[.ffffff]", text and JSON text as strings.
+ * Errors: MEMORY. */
+bool slc_store_encode(const struct slc_chunk *chunk, const struct slc_row_layout *layout,
+                      int64_t first_ordinal, struct slc_encoded *out, struct slc_error *error);
+
+void slc_encoded_release(struct slc_encoded *encoded);
+
+/* One value of a column as JSON, as it stands in a row array. */
+void slc_store_encode_value(struct slc_buf *buf, const struct slc_column *column, int64_t row);
+
+/* ---- Loading ----------------------------------------------------------- */
+
+struct slc_store_load; /* one load in progress, on one connection of its own */
+
+struct slc_store_load_options {
+    struct slc_str name;
+    struct slc_str registry_key;
+    struct slc_str load_id;       /* [0-9a-f]{32}, made by the caller */
+    struct slc_str owner;         /* who loads, for slc_store_sweep() */
+    enum slc_on_duplicate on_duplicate;
+    int64_t pairs_per_command;    /* 512 */
+    int64_t window_bytes;         /* unanswered bytes on the wire at most */
+    bool ordinal_keys;
+};
+
+/* Announce the load in R:staging and get ready to write. `redis` is borrowed
+ * and used for nothing else until the load is freed. Errors: those of redis/. */
+bool slc_store_load_begin(struct slc_redis *redis, const struct slc_store_load_options *options,
+                          struct slc_store_load **ret_load, struct slc_error *error);
+
+/* The staging key, for the row layout. */
+struct slc_str slc_store_load_key(const struct slc_store_load *load);
+
+/* Write one encoded chunk; chunks come in the order of seq, from one thread at
+ * a time. Returns when all of it is written or buffered within the window.
+ * With FAIL a duplicate key is an error (DATA, naming the row). Note that
+ * answers are read as they come, so an error may be that of an earlier chunk. */
+bool slc_store_load_write(struct slc_store_load *load, const struct slc_encoded *encoded,
+                          struct slc_error *error);
+
+struct slc_store_counts {
+    int64_t rows_sent;
+    int64_t rows_written;    /* what Redis answered; equals HLEN of the staging key */
+    int64_t duplicate_keys;  /* rows_sent - rows_written */
+};
+
+/* Wait for every answer and verify: the answers' sum against HLEN. Errors:
+ * VERIFY, those of redis/. */
+bool slc_store_load_finish(struct slc_store_load *load, struct slc_store_counts *ret_counts,
+                           struct slc_error *error);
+
+/* The order in which the rows were loaded, as the JSON text that goes into
+ * META's KEY_ORDER, so that top-n can answer in load order: an array of keys
+ * and of [first, last] runs of consecutive whole numbers; at most 64 KiB, the
+ * rows behind it are in no order. Of rows with equal keys the place of the
+ * first counts. Lives as long as the load. */
+struct slc_str slc_store_load_key_order(const struct slc_store_load *load);
+
+/* One field of the metadata. */
+struct slc_meta_field {
+    const char *name;
+    struct slc_str value;
+};
+
+/* After finish: in one MULTI/EXEC rename staging to NAME (or delete NAME when
+ * no row was written), replace NAME.META by `fields`, put NAME at the registry's
+ * head (once), end the announcement. The swap happens only while the load's
+ * announcement is still there, so that a load that was swept as dead cannot
+ * swap late (WATCH; CONFLICT then). The old rows are freed in the background
+ * (they were renamed over: UNLINK semantics, lazyfree). When the answer to EXEC is lost, META's LOAD_ID tells on a
+ * new connection whether the swap happened; that question is asked here.
+ * Errors: those of redis/, CONFLICT. */
+bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_field *fields,
+                           int64_t n_fields, struct slc_error *error);
+
+/* Give up: unlink the staging key and the announcement, as far as the
+ * connection still works. No-op after a commit. */
+void slc_store_load_abort(struct slc_store_load *load);
+
+/* Frees; aborts first when neither commit nor abort was called. NULL is fine. */
+void slc_store_load_free(struct slc_store_load *load);
+
+/* Remove what dead loads left: announcements that `is_dead` says yes to, with
+ * their staging keys. `owner` is the text that the load was begun with. Call at
+ * start and before a load. `ret_swept` may be NULL. */
+bool slc_store_sweep(struct slc_redis *redis, struct slc_str registry_key,
+                     bool (*is_dead)(struct slc_str owner, int64_t started_usec, void *context),
+                     void *context, int64_t *ret_swept, struct slc_error *error);
+
+/* ---- Reading and removing ---------------------------------------------- */
+
+/* The registered names, newest first; free with slc_store_names_release(). */
+struct slc_names {
+    char **names;
+    int64_t n_names;
+};
+bool slc_store_list(struct slc_redis *redis, struct slc_str registry_key, struct slc_names *ret_names,
+                    struct slc_error *error);
+void slc_store_names_release(struct slc_names *names);
+
+/* Put a name at the registry's head (once) without rows. */
+bool slc_store_register(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
+                        struct slc_error *error);
+
+/* All fields of NAME.META, or some (n_wanted > 0; a field that is not there has
+ * data NULL). NOT_FOUND when there is no such replica. */
+struct slc_meta {
+    struct slc_meta_field *fields;
+    int64_t n_fields;
+    struct slc_arena arena;
+};
+bool slc_store_meta(struct slc_redis *redis, struct slc_str name, const char *const *wanted,
+                    int64_t n_wanted, struct slc_meta *ret_meta, struct slc_error *error);
+void slc_meta_release(struct slc_meta *meta);
+/* The value, or one whose data is NULL. */
+struct slc_str slc_meta_get(const struct slc_meta *meta, const char *name);
+
+/* Append {"key": [values...], ...} of the first n rows in load order to `json`.
+ * All of it is of one load: rows and order are read so that a swap in between
+ * is noticed and the reading begun again. NOT_FOUND when there is no replica of
+ * that name (registered but without rows is an empty object). */
+bool slc_store_top(struct slc_redis *redis, struct slc_str name, int64_t n, struct slc_buf *json,
+                   int64_t *ret_rows, struct slc_error *error);
+
+/* One row's JSON array, appended. NOT_FOUND names the replica and the key. */
+bool slc_store_row(struct slc_redis *redis, struct slc_str name, struct slc_str key,
+                   struct slc_buf *json, struct slc_error *error);
+
+enum slc_drop {
+    SLC_DROP_ROWS, /* rows gone, registration and metadata stay (ROWS_WRITTEN stays what the load wrote) */
+    SLC_DROP_ALL,  /* rows, metadata and registry entry gone */
+};
+/* In one step; the memory is freed in the background (UNLINK). NOT_FOUND when
+ * there is neither metadata nor registration. */
+bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
+                    enum slc_drop what, struct slc_error *error);
+
+#endif
