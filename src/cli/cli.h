@@ -42,7 +42,7 @@
 #include "config/config.h"
 
 /* Every command, in the order of the overview. */
-#define SLC_COMMANDS(X) X(options)
+#define SLC_COMMANDS(X) X(load) X(options)
 
 #define SLC_ANY_OPERANDS ((size_t)-1)
 

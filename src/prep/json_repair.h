@@ -5,12 +5,12 @@
  *   1. JSON (RFC 8259): the result is its compact form, numbers and escapes as
  *      they were written;
  *   2. a Python literal, read as ast.literal_eval (CPython 3.12) reads it: both
- *      quotes and triple quotes, prefixes u, r and b, all escapes but \N{...},
+ *      quotes and triple quotes, prefixes u, r and b, all escapes,
  *      adjacent literals, None/True/False, 1_000, +1, .5, 5., 0x10, tuples (as
  *      arrays), trailing commas, comments; keys that are no texts become what
  *      json.dumps makes of them, infinities null, bytes the text that they are
  *      in UTF-8. Sets, complex numbers and calls have no place in JSON and are
- *      not repaired;
+ *      not repaired, nor are \N{...} and a sign in front of round brackets;
  *   3. the same with the damage mended: a quote that cannot close its text,
  *      because nothing that may follow a text follows it, belongs to the text
  *      ('Coeur d'Alene', "say "hi" now"); NaN, nan, inf, Infinity, null, true,

@@ -22,9 +22,7 @@ void table_begin(struct table *table, int64_t n_columns, int64_t n_rows)
         table->chunk.columns[i].n_missing = n_rows;
     }
     table->options = (struct slc_prep_options){
-        .wishes = table->wishes,
-        .index_column = -1,
-        .today = 19000, /* 2022-01-08 */
+        .wishes = table->wishes, .index_column = -1, .today = 19000, /* 2022-01-08 */
     };
 }
 

@@ -313,8 +313,8 @@ static void test_outcomes_merge(void **state)
 static void test_json_is_mended(void **state)
 {
     static const char *const texts[] = {"{'a':1}", NULL, "{\"a\":2}", "{'a': !!}", "['x']", "{!"};
-    static const char *const expected[] = {"{\"a\":1}", "", "{\"a\":2}", "{'a': !!}", "[\"x\"]",
-                                           "{!"};
+    static const char *const expected[] = {"{\"a\":1}", "",        "{\"a\":2}",
+                                           "{'a': !!}", "[\"x\"]", "{!"};
     static const int32_t records[] = {0, 1, 2, 4, 5, 6};
     struct table t;
 
@@ -359,7 +359,8 @@ static void test_most_frequent_json_is_mended_too(void **state)
 
 static void test_memory(void **state)
 {
-    static const char *const few[] = {"yes", "no", "yes", "no", "yes", "yes", "no", "no", NULL, "no"};
+    static const char *const few[] = {"yes", "no", "yes", "no", "yes",
+                                      "yes", "no", "no",  NULL, "no"};
     static const double gaps[] = {1, 2, 3, NAN, 5, 6, 7, 8, 9, 10.5};
     static const double small[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
     int64_t before = 0, after = 0;

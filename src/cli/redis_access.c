@@ -1,0 +1,54 @@
+#include "cli/redis_access.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+static bool start_private(const struct slc_config *config, struct slc_redis_access *access,
+                          struct slc_error *error)
+{
+    SLC_AUTO_FREE char *state_dir = slc_config_state_dir(config, environ);
+    char directory[PATH_MAX];
+
+    if (!state_dir)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the state directory's path");
+    if ((size_t)snprintf(directory, sizeof(directory), "%s/redis", state_dir) >= sizeof(directory))
+        return slc_fail(error, SLC_ERR_CONFIG, "the path in state_dir is too long");
+    if (!slc_dir_make(state_dir, 0700, error))
+        return false;
+    access->server = slc_private_server_start(directory, NULL, error);
+    if (!access->server)
+        return false;
+    access->url = *slc_private_server_url(access->server);
+    return true;
+}
+
+bool slc_redis_access_open(const struct slc_config *config, struct slc_redis_access *ret_access,
+                           struct slc_error *error)
+{
+    const char *url = slc_config_text(config, "redis.url");
+    struct slc_redis_access access = {0};
+    bool good = *url ? slc_redis_url_parse(slc_str_from(url), &access.url, error)
+                     : start_private(config, &access, error);
+
+    if (good)
+        access.redis =
+            slc_redis_open(&access.url, slc_config_int(config, "redis.timeout_ms"), error);
+    if (!access.redis) {
+        slc_redis_access_close(&access);
+        return false;
+    }
+    *ret_access = access;
+    return true;
+}
+
+void slc_redis_access_close(struct slc_redis_access *access)
+{
+    slc_redis_close(access->redis);
+    slc_private_server_stop(access->server, NULL);
+    slc_redis_url_wipe(&access->url);
+    *access = (struct slc_redis_access){0};
+}

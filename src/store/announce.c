@@ -1,0 +1,156 @@
+#include "store/announce.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "store/exchange.h"
+
+#define CONNECTION_NAME "sluice"
+
+bool slc_load_id_is_valid(struct slc_str load_id)
+{
+    if (load_id.len != SLC_LOAD_ID_BYTES)
+        return false;
+    for (size_t i = 0; i < load_id.len; i++) {
+        char c = load_id.data[i];
+
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+            return false;
+    }
+    return true;
+}
+
+/* ---- JSON ---- */
+
+struct slc_str slc_announcement_text(struct slc_arena *arena,
+                                     const struct slc_announcement *announcement)
+{
+    SLC_AUTO_BUF struct slc_buf json = {0};
+
+    slc_buf_append_byte(&json, '{');
+    slc_json_key(&json, "name");
+    slc_json_string(&json, announcement->name);
+    slc_json_key(&json, "started_usec");
+    slc_json_int64(&json, announcement->started_usec);
+    slc_json_key(&json, "owner");
+    slc_json_string(&json, announcement->owner);
+    slc_buf_append_byte(&json, '}');
+    return json.failed ? (struct slc_str){0} : slc_arena_copy(arena, slc_buf_view(&json));
+}
+
+/* A text member, copied; data NULL when it is not there. */
+static struct slc_str member(struct slc_arena *arena, const struct json_object *object,
+                             const char *key)
+{
+    struct json_object *value;
+
+    if (!json_object_object_get_ex(object, key, &value) ||
+        !json_object_is_type(value, json_type_string))
+        return (struct slc_str){0};
+    return slc_arena_copy(arena, (struct slc_str){.data = json_object_get_string(value),
+                                                  .len = (size_t)json_object_get_string_len(value)});
+}
+
+bool slc_announcement_parse(struct slc_arena *arena, struct slc_str text,
+                            struct slc_announcement *ret)
+{
+    struct json_tokener *tokener = json_tokener_new_ex(3);
+    struct json_object *object = NULL, *started;
+    bool good = false;
+
+    if (tokener && text.len < 65536) {
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+        object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
+    }
+    if (object && json_object_is_type(object, json_type_object) &&
+        json_object_object_get_ex(object, "started_usec", &started)) {
+        ret->name = member(arena, object, "name");
+        ret->owner = member(arena, object, "owner");
+        ret->started_usec = json_object_get_int64(started);
+        good = ret->name.data && ret->owner.data;
+    }
+    json_object_put(object);
+    if (tokener)
+        json_tokener_free(tokener);
+    return good;
+}
+
+/* ---- The load's connection ---- */
+
+static bool set_name(struct slc_redis *redis, struct slc_str name, struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+
+    return slc_redis_append_call(redis, error, SLC_STR("CLIENT"), SLC_STR("SETNAME"), name) &&
+           slc_redis_read(redis, &reply, error);
+}
+
+bool slc_load_mark_connection(struct slc_redis *redis, struct slc_str load_id,
+                              struct slc_error *error)
+{
+    SLC_AUTO_BUF struct slc_buf name = {0};
+
+    slc_buf_printf(&name, CONNECTION_NAME "-%.*s", SLC_STR_ARG(load_id));
+    return set_name(redis, slc_buf_view(&name), error);
+}
+
+bool slc_load_unmark_connection(struct slc_redis *redis, struct slc_error *error)
+{
+    return set_name(redis, SLC_STR(CONNECTION_NAME), error);
+}
+
+/* The id of the connection of this name in what CLIENT LIST answered ("id=7
+ * addr=... name=..." a line); empty when there is none. */
+static struct slc_str find_connection(struct slc_str list, struct slc_str name)
+{
+    const char *at = memmem(list.data, list.len, name.data, name.len);
+
+    if (!at)
+        return (struct slc_str){.data = "", .len = 0};
+    const char *before = memrchr(list.data, '\n', (size_t)(at - list.data));
+    const char *line = before ? before + 1 : list.data;
+    if (at - line < 4 || memcmp(line, "id=", 3) != 0)
+        return (struct slc_str){.data = "", .len = 0};
+    return (struct slc_str){.data = line + 3, .len = strcspn(line + 3, " \n")};
+}
+
+/* A server that does not allow this has at most a key left over. */
+static bool close_connection_of(struct slc_redis *redis, struct slc_str load_id,
+                                struct slc_error *error)
+{
+    SLC_AUTO_BUF struct slc_buf name = {0};
+    SLC_AUTO_REPLY struct slc_reply *list = NULL, *killed = NULL;
+
+    slc_buf_printf(&name, " name=" CONNECTION_NAME "-%.*s ", SLC_STR_ARG(load_id));
+    if (!slc_redis_append_call(redis, error, SLC_STR("CLIENT"), SLC_STR("LIST")) ||
+        !slc_redis_read(redis, &list, error))
+        return false;
+    if (list->type != SLC_REPLY_STRING)
+        return true;
+    struct slc_str id = find_connection(list->text, slc_buf_view(&name));
+    return id.len == 0 ||
+           (slc_redis_append_call(redis, error, SLC_STR("CLIENT"), SLC_STR("KILL"), SLC_STR("ID"),
+                                  id) &&
+            slc_redis_read(redis, &killed, error));
+}
+
+bool slc_load_remove(struct slc_redis *redis, struct slc_str registry_key, struct slc_str load_id,
+                     struct slc_str name, struct slc_error *error)
+{
+    SLC_AUTO_ARENA struct slc_arena arena = {0};
+    struct slc_str hash = slc_store_staging_hash(&arena, registry_key);
+    struct slc_str key = slc_store_staging_key(&arena, registry_key, load_id, name);
+    bool done;
+
+    if (!slc_store_joined(hash, error) || !slc_store_joined(key, error) ||
+        !close_connection_of(redis, load_id, error))
+        return false;
+    return slc_store_exec(redis,
+                          slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
+                              slc_redis_append_call(redis, error, SLC_STR("UNLINK"), key) &&
+                              slc_redis_append_call(redis, error, SLC_STR("HDEL"), hash, load_id),
+                          &done, NULL, error);
+}

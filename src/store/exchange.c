@@ -1,0 +1,107 @@
+#include "store/exchange.h"
+
+#include <string.h>
+
+struct slc_str slc_store_join(struct slc_arena *arena, struct slc_str a, struct slc_str b,
+                              struct slc_str c, struct slc_str d)
+{
+    const struct slc_str parts[] = {a, b, c, d};
+    size_t len = a.len + b.len + c.len + d.len;
+    char *text = slc_arena_bytes(arena, len + 1), *to = text;
+
+    if (!text)
+        return (struct slc_str){0};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (parts[i].len)
+            memcpy(to, parts[i].data, parts[i].len);
+        to += parts[i].len;
+    }
+    *to = '\0';
+    return (struct slc_str){.data = text, .len = len};
+}
+
+struct slc_str slc_store_staging_hash(struct slc_arena *arena, struct slc_str registry_key)
+{
+    return slc_store_join(arena, registry_key, SLC_STR(":staging"), SLC_STR(""), SLC_STR(""));
+}
+
+struct slc_str slc_store_staging_key(struct slc_arena *arena, struct slc_str registry_key,
+                                     struct slc_str load_id, struct slc_str name)
+{
+    struct slc_str tail = slc_store_join(arena, SLC_STR(":"), name, SLC_STR(""), SLC_STR(""));
+
+    if (!tail.data)
+        return tail;
+    return slc_store_join(arena, registry_key, SLC_STR(":staging:"), load_id, tail);
+}
+
+struct slc_str slc_store_meta_key(struct slc_arena *arena, struct slc_str name)
+{
+    return slc_store_join(arena, name, SLC_STR(".META"), SLC_STR(""), SLC_STR(""));
+}
+
+bool slc_store_joined(struct slc_str s, struct slc_error *error)
+{
+    return s.data || slc_fail(error, SLC_ERR_MEMORY, "memory ran out for the name of a Redis key");
+}
+
+bool slc_store_replies(struct slc_redis *redis, struct slc_reply **ret_last,
+                       struct slc_error *error)
+{
+    bool good = true;
+
+    while (slc_redis_outstanding(redis) > 0) {
+        struct slc_reply *reply = NULL;
+
+        if (!slc_redis_read(redis, &reply, good ? error : NULL))
+            return false;
+        if (good && reply->type == SLC_REPLY_ERROR)
+            good = slc_reply_fail(reply->text, slc_redis_where(redis), error);
+        if (good && ret_last && slc_redis_outstanding(redis) == 0)
+            *ret_last = reply;
+        else
+            slc_reply_free(reply);
+    }
+    return good;
+}
+
+bool slc_store_exec(struct slc_redis *redis, bool good, bool *ret_done,
+                    struct slc_reply **ret_results, struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *results = NULL;
+
+    if (!good || !slc_redis_append_call(redis, error, SLC_STR("EXEC"))) {
+        struct slc_error reason;
+
+        slc_fail(&reason, SLC_ERR_CONNECTION, "a transaction was not sent in full");
+        if (slc_redis_is_open(redis))
+            slc_redis_break(redis, &reason);
+        return false;
+    }
+    if (!slc_store_replies(redis, &results, error))
+        return false;
+    *ret_done = results->type == SLC_REPLY_ARRAY;
+    /* A command can fail inside of EXEC although it was queued. */
+    if (!slc_reply_check(results, slc_redis_where(redis), error))
+        return false;
+    if (ret_results) {
+        *ret_results = results;
+        results = NULL;
+    }
+    return true;
+}
+
+bool slc_store_expect_type(struct slc_redis *redis, struct slc_str key, const char *type,
+                           struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+
+    if (!slc_redis_call(redis, &reply, error, SLC_STR("TYPE"), key))
+        return false;
+    if (slc_reply_is(reply, "none") || slc_reply_is(reply, type))
+        return true;
+    return slc_fail(error, SLC_ERR_CONFLICT,
+                    "the Redis key \"%.*s\" holds a %.*s, where a %s would stand; rename or remove "
+                    "it, or choose another name",
+                    key.len > 200 ? 200 : (int)key.len, key.data, SLC_STR_ARG(reply->text), type);
+}

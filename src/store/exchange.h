@@ -1,0 +1,45 @@
+/* What the files of src/store share: names of keys, transactions. */
+#ifndef SLC_STORE_EXCHANGE_H
+#define SLC_STORE_EXCHANGE_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "redis/connection.h"
+
+/* The concatenation, in the arena; data is NULL when memory ran out. */
+struct slc_str slc_store_join(struct slc_arena *arena, struct slc_str a, struct slc_str b,
+                              struct slc_str c, struct slc_str d);
+
+/* R:staging, R:staging:<load id>:NAME, NAME.META. */
+struct slc_str slc_store_staging_hash(struct slc_arena *arena, struct slc_str registry_key);
+struct slc_str slc_store_staging_key(struct slc_arena *arena, struct slc_str registry_key,
+                                     struct slc_str load_id, struct slc_str name);
+struct slc_str slc_store_meta_key(struct slc_arena *arena, struct slc_str name);
+
+/* Fills in MEMORY and returns false when one of the joins above failed. */
+bool slc_store_joined(struct slc_str s, struct slc_error *error);
+
+/* Read the replies to all that was appended; `ret_last` (may be NULL) gets the
+ * last one. The first error reply is the error, after all were read. */
+bool slc_store_replies(struct slc_redis *redis, struct slc_reply **ret_last,
+                       struct slc_error *error);
+
+/* Run what was appended since MULTI: appends EXEC, reads everything. False when
+ * a command was refused or the connection failed. `*ret_done` is false when
+ * EXEC did nothing because a watched key had changed; `ret_results` (may be
+ * NULL) gets EXEC's array. `good` is what the appends returned: when it is
+ * false the connection is closed, because half a transaction is waiting in it. */
+bool slc_store_exec(struct slc_redis *redis, bool good, bool *ret_done,
+                    struct slc_reply **ret_results, struct slc_error *error);
+
+/* CONFLICT unless `key` is of the type ("hash", "list") or not there. */
+bool slc_store_expect_type(struct slc_redis *redis, struct slc_str key, const char *type,
+                           struct slc_error *error);
+
+/* How often a transaction is tried again after a watched key changed. */
+enum { SLC_STORE_ATTEMPTS = 64 };
+
+#endif
