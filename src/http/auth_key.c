@@ -8,7 +8,7 @@
 
 static const char prefix[] = "sha256:";
 
-enum { PREFIX_LEN = sizeof(prefix) - 1 };
+enum { PREFIX_LEN = sizeof(prefix) - 1, SALT_HEX = 2 * SLC_AUTH_SALT_BYTES };
 
 static bool hash_secret(const uint8_t salt[SLC_AUTH_SALT_BYTES], struct slc_str secret,
                         uint8_t hash[SLC_AUTH_HASH_BYTES])
@@ -56,7 +56,7 @@ bool slc_auth_key_matches(const struct slc_auth_key *key, struct slc_str secret)
 
 void slc_auth_key_format(const struct slc_auth_key *key, char text[SLC_AUTH_KEY_TEXT_BYTES])
 {
-    char *salt = text + PREFIX_LEN, *hash = salt + 2 * SLC_AUTH_SALT_BYTES + 1;
+    char *salt = text + PREFIX_LEN, *hash = salt + SALT_HEX + 1;
 
     memcpy(text, prefix, PREFIX_LEN);
     slc_hex_encode(key->salt, sizeof(key->salt), salt);
@@ -100,7 +100,7 @@ bool slc_auth_key_parse(struct slc_str text, struct slc_auth_key *ret_key, struc
         return slc_fail(error, SLC_ERR_CONFIG,
                         "a key's hash is written sha256:<32 hex digits>:<64 hex digits>");
     salt = text.data + PREFIX_LEN;
-    hash = salt + 2 * SLC_AUTH_SALT_BYTES + 1;
+    hash = salt + SALT_HEX + 1;
     if (hash[-1] != ':' || !hex_decode(salt, key.salt, sizeof(key.salt)) ||
         !hex_decode(hash, key.hash, sizeof(key.hash)))
         return slc_fail(error, SLC_ERR_CONFIG,

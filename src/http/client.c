@@ -159,15 +159,15 @@ static void write_client(const struct address *address, struct slc_client *ret_c
 
     if (is_ipv4(address)) {
         inet_ntop(AF_INET, address->bytes + 12, text, sizeof(text));
-        snprintf(ret_client->text, sizeof(ret_client->text), "%s", text);
-        snprintf(ret_client->network, sizeof(ret_client->network), "%s", text);
+        (void)snprintf(ret_client->text, sizeof(ret_client->text), "%s", text);
+        (void)snprintf(ret_client->network, sizeof(ret_client->network), "%s", text);
         return;
     }
     inet_ntop(AF_INET6, address->bytes, text, sizeof(text));
-    snprintf(ret_client->text, sizeof(ret_client->text), "%s", text);
+    (void)snprintf(ret_client->text, sizeof(ret_client->text), "%s", text);
     memcpy(network, address->bytes, 8);
     inet_ntop(AF_INET6, network, text, sizeof(text));
-    snprintf(ret_client->network, sizeof(ret_client->network), "%.45s", text);
+    (void)snprintf(ret_client->network, sizeof(ret_client->network), "%.45s", text);
 }
 
 /* An entry of X-Forwarded-For: an address, "a.b.c.d:port", "[v6]" or "[v6]:port". */
@@ -219,8 +219,8 @@ void slc_client_resolve(const struct sockaddr *peer, struct slc_str forwarded_fo
     size_t end = forwarded_for.len;
 
     if (!peer_address(peer, &client)) {
-        snprintf(ret_client->text, sizeof(ret_client->text), "local");
-        snprintf(ret_client->network, sizeof(ret_client->network), "local");
+        (void)snprintf(ret_client->text, sizeof(ret_client->text), "local");
+        (void)snprintf(ret_client->network, sizeof(ret_client->network), "local");
         return;
     }
     /* From the right: each trusted hop vouches for the entry before it. */

@@ -297,7 +297,7 @@ static void check_limit(struct slc_exchange *exchange)
     if (exchange->limit.rate.amount == 0 || !exchange->limit.exceeded)
         return;
     slc_rate_format(&exchange->limit.rate, rate);
-    snprintf(detail, sizeof(detail), "Rate limit exceeded: %s", rate);
+    (void)snprintf(detail, sizeof(detail), "Rate limit exceeded: %s", rate);
     block(exchange, 429, detail);
 }
 

@@ -25,7 +25,8 @@ struct slc_expiring *slc_expiring_new(size_t max_entries)
     while (buckets < table->max_entries && buckets < ((size_t)1 << 20))
         buckets *= 2;
     table->bucket_mask = buckets - 1;
-    table->buckets = calloc(buckets, sizeof(*table->buckets));
+    table->buckets =
+        calloc(buckets, sizeof(*table->buckets)); /* NOLINT(bugprone-sizeof-expression) */
     if (!table->buckets || !slc_random_bytes(&table->seed, sizeof(table->seed), NULL)) {
         slc_expiring_free(table);
         return NULL;

@@ -10,6 +10,11 @@ struct cursor {
     const char *at, *end;
 };
 
+static bool is_one_of(char byte, const char *bytes)
+{
+    return byte != '\0' && strchr(bytes, byte);
+}
+
 static bool is_digit(const struct cursor *c)
 {
     return c->at < c->end && *c->at >= '0' && *c->at <= '9';
@@ -25,7 +30,7 @@ static bool take(struct cursor *c, char wanted)
 
 static void skip_space(struct cursor *c)
 {
-    while (c->at < c->end && memchr(" \t\r\n", *c->at, 4))
+    while (c->at < c->end && is_one_of(*c->at, " \t\r\n"))
         c->at++;
 }
 
@@ -57,7 +62,7 @@ static bool take_string(struct cursor *c)
         if (take(c, 'u')) {
             if (!take_hex4(c))
                 return false;
-        } else if (c->at == c->end || !memchr("\"\\/bfnrt", *c->at, 8)) {
+        } else if (c->at == c->end || !is_one_of(*c->at, "\"\\/bfnrt")) {
             return false;
         } else {
             c->at++;

@@ -105,8 +105,8 @@ void slc_rate_format(const struct slc_rate *rate, char text[SLC_RATE_TEXT_BYTES]
 
     while (unit > 0 && rate->window_sec % units[unit].sec != 0)
         unit--;
-    snprintf(text, SLC_RATE_TEXT_BYTES, "%lld per %lld %s", (long long)rate->amount,
-             (long long)(rate->window_sec / units[unit].sec), units[unit].name);
+    (void)snprintf(text, SLC_RATE_TEXT_BYTES, "%lld per %lld %s", (long long)rate->amount,
+                   (long long)(rate->window_sec / units[unit].sec), units[unit].name);
 }
 
 struct memory {

@@ -217,7 +217,7 @@ static void bound_fault(struct slc_params *params, const char *name, const struc
 {
     char context[64];
 
-    snprintf(context, sizeof(context), "{\"%s\":%lld}", context_key, (long long)bound);
+    (void)snprintf(context, sizeof(context), "{\"%s\":%lld}", context_key, (long long)bound);
     fault(params, name, param, type, message, context);
 }
 
@@ -226,8 +226,8 @@ static void length_fault(struct slc_params *params, const char *name, const stru
 {
     char message[96];
 
-    snprintf(message, sizeof(message), "String should have at %s %lld character%s",
-             too_short ? "least" : "most", (long long)bound, bound == 1 ? "" : "s");
+    (void)snprintf(message, sizeof(message), "String should have at %s %lld character%s",
+                   too_short ? "least" : "most", (long long)bound, bound == 1 ? "" : "s");
     bound_fault(params, name, param, too_short ? "string_too_short" : "string_too_long", message,
                 too_short ? "min_length" : "max_length", bound);
 }
@@ -379,14 +379,14 @@ bool slc_params_int(struct slc_params *params, const char *name, enum slc_param_
         return false;
     }
     if (result == INT_ABOVE || (result == INT_OK && value > max)) {
-        snprintf(message, sizeof(message), "Input should be less than or equal to %lld",
-                 (long long)max);
+        (void)snprintf(message, sizeof(message), "Input should be less than or equal to %lld",
+                       (long long)max);
         bound_fault(params, name, param, "less_than_equal", message, "le", max);
         return false;
     }
     if (result == INT_BELOW || value < min) {
-        snprintf(message, sizeof(message), "Input should be greater than or equal to %lld",
-                 (long long)min);
+        (void)snprintf(message, sizeof(message), "Input should be greater than or equal to %lld",
+                       (long long)min);
         bound_fault(params, name, param, "greater_than_equal", message, "ge", min);
         return false;
     }

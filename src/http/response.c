@@ -49,6 +49,7 @@ void slc_http_detail(struct slc_http_response *response, unsigned status, const 
     if (len >= sizeof(clean))
         len = sizeof(clean) - 1;
     memcpy(clean, detail, len);
+    clean[len] = '\0';
     while ((at += slc_utf8_valid_prefix(clean + at, len - at)) < len)
         clean[at] = '?';
     slc_buf_append_text(body, "{\"detail\":");

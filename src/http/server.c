@@ -100,7 +100,7 @@ int slc_http_listen(const char *bind_address, uint16_t port, struct slc_error *e
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof(address);
     struct sockaddr_in in4;
     struct sockaddr_in6 in6;

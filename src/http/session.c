@@ -135,7 +135,7 @@ static bool note_failure(struct slc_sessions *sessions, const struct slc_client 
 {
     const struct slc_sessions_options *options = &sessions->options;
     char value[SLC_SESSION_VALUE_BYTES];
-    int64_t delay = 0, ttl = 2 * options->max_delay_sec;
+    int64_t delay = 0, ttl = 2 * options->max_delay_sec, until_usec;
 
     if (guesses.count < INT32_MAX)
         guesses.count++;
@@ -148,8 +148,9 @@ static bool note_failure(struct slc_sessions *sessions, const struct slc_client 
         if (delay > options->max_delay_sec)
             delay = options->max_delay_sec;
     }
-    snprintf(value, sizeof(value), "%lld:%lld", (long long)guesses.count,
-             (long long)(now + delay * SLC_USEC_PER_SEC));
+    until_usec = now + delay * SLC_USEC_PER_SEC;
+    (void)snprintf(value, sizeof(value), "%lld:%lld", (long long)guesses.count,
+                   (long long)until_usec);
     return options->ops->put(options->ops_state, SLC_SESSION_GUESSES, slc_str_from(client->network),
                              slc_str_from(value), ttl < GUESSES_TTL_MIN ? GUESSES_TTL_MIN : ttl,
                              NULL);
@@ -223,9 +224,10 @@ enum slc_session_verdict slc_session_approve(struct slc_sessions *sessions,
         !options->ops->put(options->ops_state, SLC_SESSION_ADDRESS, slc_str_from(client->text),
                            SLC_STR("1"), options->address_ttl_sec, NULL))
         return SLC_SESSION_UNAVAILABLE;
-    snprintf(cookie, SLC_SESSION_COOKIE_BYTES,
-             SLC_SESSION_COOKIE_NAME "=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%lld%s",
-             token, (long long)options->cookie_ttl_sec, options->secure_cookie ? "; Secure" : "");
+    (void)snprintf(cookie, SLC_SESSION_COOKIE_BYTES,
+                   SLC_SESSION_COOKIE_NAME "=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%lld%s",
+                   token, (long long)options->cookie_ttl_sec,
+                   options->secure_cookie ? "; Secure" : "");
     OPENSSL_cleanse(token, sizeof(token));
     return SLC_SESSION_APPROVED;
 }
@@ -297,8 +299,8 @@ bool slc_session_end(struct slc_sessions *sessions, const struct slc_session_cal
                                slc_str_from(caller->client->text), ok ? error : NULL) &&
              ok;
     if (cookie)
-        snprintf(cookie, SLC_SESSION_COOKIE_BYTES,
-                 SLC_SESSION_COOKIE_NAME "=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0%s",
-                 options->secure_cookie ? "; Secure" : "");
+        (void)snprintf(cookie, SLC_SESSION_COOKIE_BYTES,
+                       SLC_SESSION_COOKIE_NAME "=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0%s",
+                       options->secure_cookie ? "; Secure" : "");
     return ok;
 }

@@ -209,7 +209,7 @@ static bool commit(struct load *load, struct slc_store_load *store, struct slc_e
         .outcomes = load->delivery.outcomes,
         .layout = &load->layout,
         .index_field = load->index_field,
-        .key_order = load->index_field >= 0 ? slc_store_load_key_order(store) : (struct slc_str){0},
+        .key_order = slc_store_load_key_order(store),
     };
     struct slc_meta_field *fields;
     int64_t n_fields;

@@ -237,8 +237,7 @@ bool slc_metadata_build(const struct slc_metadata_input *input, struct slc_arena
     add_text(&b, "SOURCE_SHA256", input->result->sha256);
     add_text(&b, "LAYOUT", "rows");
     add_text(&b, "SLUICE_VERSION", SLC_VERSION);
-    if (input->key_order.len > 0)
-        add(&b, "KEY_ORDER", input->key_order);
+    add(&b, "KEY_ORDER", input->key_order);
     slc_buf_release(&b.text);
     if (b.failed)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the metadata");
