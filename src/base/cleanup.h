@@ -24,7 +24,7 @@ static inline void slc_closep(int *fd)
 static inline void slc_fclosep(FILE **file)
 {
     if (*file)
-        fclose(*file);
+        (void)fclose(*file);
 }
 
 #define SLC_AUTO_FREE SLC_CLEANUP(slc_freep)

@@ -330,9 +330,9 @@ static void append_member(const struct slc_json_members *members, struct slc_str
 
     append_range(out, text, 0, at);
     /* What parts the last two members parts the new one from the last. */
-    if (members->count > 1) {
+    if (last && members->count > 1) {
         append_range(out, text, last[-1].value_end, last->key_start);
-    } else if (members->count == 1) {
+    } else if (last) {
         slc_buf_append_text(out, ",");
         if (members->open + 1 == last->key_start)
             slc_buf_append_text(out, " ");

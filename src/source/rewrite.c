@@ -25,7 +25,7 @@ static int try_writing(const struct slc_stream *stream)
     if (!slc_random_bytes(random, sizeof(random), NULL))
         return EIO;
     slc_hex_encode(random, sizeof(random), tail);
-    snprintf(name, sizeof(name), ".sluice.%s.tmp", tail);
+    (void)snprintf(name, sizeof(name), ".sluice.%s.tmp", tail);
     fd = openat(stream->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno;

@@ -522,7 +522,7 @@ static bool take_text(struct slc_ticket *t, struct slc_buf *text, struct slc_err
 
     if (text->failed)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to change the ticket %s", t->name);
-    if (!make(t->name, slc_buf_view(text), t->loose, &changed, error))
+    if (!make(t->name, slc_buf_view(text), t->loose, &changed, error) || !changed)
         return false;
     old = *t;
     *t = *changed;
