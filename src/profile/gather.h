@@ -11,7 +11,8 @@
 enum { SLC_GATHER_ROWS = 1024 };
 
 /* The bitmap's word for the stretch's rows from `at` on, rows past its end 0. */
-static inline uint64_t slc_gather_word(const uint64_t *valid, int64_t row, int64_t at, int64_t n_rows)
+static inline uint64_t slc_gather_word(const uint64_t *valid, int64_t row, int64_t at,
+                                       int64_t n_rows)
 {
     uint64_t word = valid[(row + at) >> 6];
 
@@ -34,6 +35,7 @@ static inline bool slc_gather_is_dense(const uint64_t *valid, int64_t row, int64
 
 /* Copy the values that are there and return their number. `values` are those of
  * the stretch alone; `to` may be the same array. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type */
 #define SLC_DEFINE_GATHER(name, value_type)                                                        \
     static inline int64_t name(const value_type *values, const uint64_t *valid, int64_t row,       \
                                int64_t n_rows, value_type *to)                                     \
@@ -53,5 +55,6 @@ static inline bool slc_gather_is_dense(const uint64_t *valid, int64_t row, int64
         }                                                                                          \
         return n;                                                                                  \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -11,8 +11,8 @@ struct slc_profile {
     int64_t n_columns;
     size_t limit_bytes; /* of one column's table */
     struct slc_accumulator *columns;
-    struct slc_digest128 *digests;  /* one a column; side by side, to be compared quickly */
-    _Atomic int64_t *turns;         /* the chunk that each column wants next */
+    struct slc_digest128 *digests; /* one a column; side by side, to be compared quickly */
+    _Atomic int64_t *turns;        /* the chunk that each column wants next */
     atomic_bool is_cancelled;
     atomic_int n_waiting;
     pthread_mutex_t mutex;

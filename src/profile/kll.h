@@ -32,9 +32,9 @@ struct slc_kll {
     uint64_t random; /* state of the generator */
     uint64_t *base;  /* owned; SLC_KLL_K keys, unsorted */
     uint32_t n_base;
-    int shift;       /* a key in the base stands for 2^shift values */
-    uint64_t run;    /* values of the current run that have passed */
-    uint64_t drawn;  /* which of the run is taken */
+    int shift;        /* a key in the base stands for 2^shift values */
+    uint64_t run;     /* values of the current run that have passed */
+    uint64_t drawn;   /* which of the run is taken */
     uint64_t pending; /* the key taken from the current run, when run > drawn */
     int n_levels;
     struct slc_kll_level levels[SLC_KLL_LEVELS]; /* keys of level h stand for 2^h values */

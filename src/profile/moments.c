@@ -43,7 +43,7 @@ static struct slc_dd block_sum(const double *x, int64_t n)
 
     for (; i + 8 <= n; i += 8)
         for (int k = 0; k < 4; k++) {
-            lanes2 v = load2(x + i + 2 * k), next = sum[k] + v, part = next - sum[k];
+            lanes2 v = load2(x + i + 2L * k), next = sum[k] + v, part = next - sum[k];
 
             error[k] += (sum[k] - (next - part)) + (v - part);
             sum[k] = next;
@@ -67,7 +67,7 @@ static void block_powers(const double *x, int64_t n, double center, double power
 
     for (; i + 4 <= n; i += 4)
         for (int k = 0; k < 2; k++) {
-            lanes2 d = load2(x + i + 2 * k) - c, square = d * d;
+            lanes2 d = load2(x + i + 2L * k) - c, square = d * d;
 
             first[k] += d;
             second[k] += square;
@@ -100,7 +100,8 @@ static void combine(struct slc_moments *a, const struct slc_moments *b)
     }
     delta = slc_dd_add(slc_dd_div(b->sum, nb), slc_dd_neg(slc_dd_div(a->sum, na)));
     square = slc_dd_mul(delta, delta);
-    term = slc_dd_div(slc_dd_scale(slc_dd_scale(slc_dd_mul(square, delta), na * (nb / n)), na - nb), n);
+    term = slc_dd_div(slc_dd_scale(slc_dd_scale(slc_dd_mul(square, delta), na * (nb / n)), na - nb),
+                      n);
     a->m3 = slc_dd_add(slc_dd_add(a->m3, b->m3), term);
     term = slc_dd_add(slc_dd_scale(b->m2, na), slc_dd_neg(slc_dd_scale(a->m2, nb)));
     a->m3 = slc_dd_add(a->m3, slc_dd_div(slc_dd_scale(slc_dd_mul(delta, term), 3.0), n));
@@ -112,7 +113,8 @@ static void combine(struct slc_moments *a, const struct slc_moments *b)
     a->n += b->n;
 }
 
-void slc_moments_add(struct slc_moments *moments, const double *x, int64_t n, double min, double max)
+void slc_moments_add(struct slc_moments *moments, const double *x, int64_t n, double min,
+                     double max)
 {
     struct slc_moments block = {.n = n, .min = min, .max = max};
     double powers[3], center, rest;

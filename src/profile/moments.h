@@ -27,12 +27,13 @@ struct slc_moments {
 void slc_extent(const double *x, int64_t n, double *ret_min, double *ret_max);
 
 /* Fold `n` > 0 finite values whose extent is known. */
-void slc_moments_add(struct slc_moments *moments, const double *x, int64_t n, double min, double max);
+void slc_moments_add(struct slc_moments *moments, const double *x, int64_t n, double min,
+                     double max);
 
 /* Fold `n` > 0 times the same finite value. */
 void slc_moments_add_constant(struct slc_moments *moments, double x, int64_t n);
 
-double slc_moments_mean(const struct slc_moments *moments);     /* NaN when n is 0 */
+double slc_moments_mean(const struct slc_moments *moments); /* NaN when n is 0 */
 double slc_moments_variance(const struct slc_moments *moments, int64_t ddof);
 /* Adjusted Fisher-Pearson, as pandas' skew(): NaN for fewer than three values,
  * 0 for a constant. */

@@ -5,7 +5,9 @@
 enum {
     FIRST_SLOTS = 64,
     PREFETCH_FROM_BYTES = 1 << 18, /* smaller tables live in the second-level cache */
+    ROOMY_SLOTS = 2048,            /* up to here only 1/8 is used, so that probes seldom miss */
     BATCH = 64,
+    FARTHEST = 512, /* slots from its hash's own; only keys made to collide get there */
 };
 
 void slc_number_table_release(struct slc_number_table *table)
@@ -22,6 +24,12 @@ static inline struct slc_number_slot *find(const struct slc_number_table *table,
     while (table->slots[at].count && table->slots[at].key != key)
         at = (at + 1) & mask;
     return &table->slots[at];
+}
+
+static inline size_t distance(const struct slc_number_table *table,
+                              const struct slc_number_slot *slot, uint64_t hash)
+{
+    return ((size_t)(slot - table->slots) - (hash >> table->shift)) & (table->n_slots - 1);
 }
 
 static bool grow(struct slc_number_table *table, size_t limit_bytes)
@@ -48,14 +56,21 @@ static bool grow(struct slc_number_table *table, size_t limit_bytes)
     return true;
 }
 
-static inline bool is_full(const struct slc_number_table *table)
+/* Room for one more key. */
+static bool make_room(struct slc_number_table *table, size_t limit_bytes)
 {
-    return table->n * 8 >= table->n_slots * 5;
+    if (table->n * 8 >= table->n_slots * 5)
+        return grow(table, limit_bytes);
+    if (table->n * 8 >= table->n_slots && table->n_slots < ROOMY_SLOTS)
+        (void)grow(table, limit_bytes); /* as it is will do, too */
+    return true;
 }
 
 int64_t slc_number_table_add(struct slc_number_table *table, const uint64_t *keys,
                              const uint64_t *hashes, int64_t n, size_t limit_bytes)
 {
+    if (n > 0 && table->n_slots == 0 && !grow(table, limit_bytes))
+        return 0;
     for (int64_t start = 0; start < n; start += BATCH) {
         int64_t end = start + BATCH < n ? start + BATCH : n;
 
@@ -63,16 +78,19 @@ int64_t slc_number_table_add(struct slc_number_table *table, const uint64_t *key
             for (int64_t i = start; i < end; i++)
                 __builtin_prefetch(&table->slots[hashes[i] >> table->shift], 1);
         for (int64_t i = start; i < end; i++) {
-            struct slc_number_slot *slot = table->n_slots ? find(table, keys[i], hashes[i]) : NULL;
+            struct slc_number_slot *slot = &table->slots[hashes[i] >> table->shift];
 
-            if (!slot || !slot->count) {
-                if (is_full(table)) {
-                    if (!grow(table, limit_bytes))
+            if (slot->key != keys[i] || !slot->count) {
+                slot = find(table, keys[i], hashes[i]);
+                if (!slot->count) {
+                    if (!make_room(table, limit_bytes))
                         return i;
                     slot = find(table, keys[i], hashes[i]);
+                    if (distance(table, slot, hashes[i]) > FARTHEST)
+                        return i;
+                    slot->key = keys[i];
+                    table->n++;
                 }
-                slot->key = keys[i];
-                table->n++;
             }
             slot->count++;
         }

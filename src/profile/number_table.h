@@ -31,7 +31,8 @@ void slc_number_table_release(struct slc_number_table *table);
 
 /* Count `n` keys with their hashes, in order. Returns how many were counted:
  * fewer than `n` when the next one would need more than `limit_bytes`, or more
- * memory than there is. */
+ * memory than there is, or when keys collide so often that they must have been
+ * made to. */
 int64_t slc_number_table_add(struct slc_number_table *table, const uint64_t *keys,
                              const uint64_t *hashes, int64_t n, size_t limit_bytes);
 

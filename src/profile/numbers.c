@@ -5,7 +5,6 @@
 
 #include "profile/gather.h"
 
-
 enum { BLOCK = SLC_GATHER_ROWS };
 
 SLC_DEFINE_GATHER(gather_words, uint64_t)
@@ -35,20 +34,26 @@ struct slc_numbers *slc_numbers_new(enum slc_type type)
     return numbers;
 }
 
+static void drop_ranks(struct slc_numbers *numbers)
+{
+    if (!numbers->ranks)
+        return;
+    free(numbers->ranks->values);
+    free(numbers->ranks->up_to);
+    free(numbers->ranks);
+    numbers->ranks = NULL;
+}
+
 void slc_numbers_free(struct slc_numbers *numbers)
 {
     if (!numbers)
         return;
+    drop_ranks(numbers);
     slc_number_table_release(&numbers->table);
     if (numbers->sketch) {
         slc_kll_release(&numbers->sketch->kll);
         slc_leaders_release(&numbers->sketch->leaders);
         free(numbers->sketch);
-    }
-    if (numbers->ranks) {
-        free(numbers->ranks->values);
-        free(numbers->ranks->up_to);
-        free(numbers->ranks);
     }
     free(numbers);
 }
@@ -113,8 +118,8 @@ static void load(struct block *block, const struct slc_column *column, int64_t r
         if (dense)
             memcpy(block->doubles, column->float64s + row, (size_t)n_rows * sizeof(double));
         else
-            block->n = gather_doubles(column->float64s + row, column->valid, row, n_rows,
-                                      block->doubles);
+            block->n =
+                gather_doubles(column->float64s + row, column->valid, row, n_rows, block->doubles);
         for (int64_t i = 0; i < block->n; i++)
             block->doubles[i] += 0.0; /* makes 0.0 of -0.0 */
         block->keys = block->bits;
@@ -130,8 +135,7 @@ static void load(struct block *block, const struct slc_column *column, int64_t r
     } else if (dense) {
         block->keys = column->uint64s + row;
     } else {
-        block->n = gather_words(column->uint64s + row, column->valid, row, n_rows,
-                                    block->key_room);
+        block->n = gather_words(column->uint64s + row, column->valid, row, n_rows, block->key_room);
         block->keys = block->key_room;
     }
     doubles_from_integers(block, column->type != SLC_TYPE_UINT64);
@@ -146,7 +150,8 @@ static void widen_extent(struct slc_numbers *numbers, struct slc_value min, stru
 }
 
 /* The extent, exact for integers that no double holds, too. */
-static void fold_extent(struct slc_numbers *numbers, const struct block *block, double min, double max)
+static void fold_extent(struct slc_numbers *numbers, const struct block *block, double min,
+                        double max)
 {
     const uint64_t flip = numbers->type == SLC_TYPE_UINT64 ? 0 : UINT64_C(1) << 63;
     uint64_t low = UINT64_MAX, high = 0;
@@ -195,7 +200,8 @@ static bool fits_float32(const struct slc_numbers *numbers, const struct block *
     return n_lost == 0;
 }
 
-static void count_signs(struct slc_numbers *numbers, const struct block *block, double min, double max)
+static void count_signs(struct slc_numbers *numbers, const struct block *block, double min,
+                        double max)
 {
     int64_t n_zero = 0, n_negative = 0;
 
@@ -293,8 +299,7 @@ static bool give_up_table(struct slc_numbers *numbers)
         hashes[i] = slc_number_hash(best[i].value.uint64);
     entries = sorted_table(numbers, &n_entries);
     good = entries && slc_leaders_init(&sketch->leaders, best, hashes, n_best) &&
-           slc_kll_init(&sketch->kll) &&
-           slc_kll_add_weighted(&sketch->kll, entries, n_entries);
+           slc_kll_init(&sketch->kll) && slc_kll_add_weighted(&sketch->kll, entries, n_entries);
     free(entries);
     slc_number_table_release(&numbers->table);
     return good;
@@ -312,8 +317,8 @@ static bool count_values(struct slc_numbers *numbers, struct block *block, const
 
         for (int64_t i = 0; i < block->n; i++)
             differs |= block->keys[i] ^ block->keys[0];
-        if (!differs && slc_number_table_add_times(&numbers->table, block->keys[0], block->n,
-                                                   limit_bytes))
+        if (!differs &&
+            slc_number_table_add_times(&numbers->table, block->keys[0], block->n, limit_bytes))
             return true;
     }
     for (int64_t i = 0; i < block->n; i++)
@@ -362,6 +367,7 @@ bool slc_numbers_fold(struct slc_numbers *numbers, const struct slc_column *colu
 {
     struct block block;
 
+    drop_ranks(numbers); /* of what was there before, if somebody asked */
     for (int64_t row = 0; row < n_rows; row += BLOCK) {
         load(&block, column, row, n_rows - row < BLOCK ? n_rows - row : BLOCK);
         if (block.n == 0)

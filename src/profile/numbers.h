@@ -23,21 +23,21 @@ struct slc_number_sketch {
 
 /* The distinct finite values in rising order. */
 struct slc_ranks {
-    double *values;  /* owned */
-    int64_t *up_to;  /* owned; how many values of the column are at most values[i] */
+    double *values; /* owned */
+    int64_t *up_to; /* owned; how many values of the column are at most values[i] */
     int64_t n;
 };
 
 struct slc_numbers {
     enum slc_type type;
-    int64_t n; /* values */
+    int64_t n;                 /* values */
     struct slc_value min, max; /* of all values, infinite ones, too; NULL type when n is 0 */
     int64_t n_zero, n_negative, n_infinite;
-    bool has_no_float32; /* some value does not survive float */
-    struct slc_moments moments;        /* of the finite values */
-    struct slc_number_table table;     /* keys: the value's bits, -0.0 as 0.0 */
-    struct slc_number_sketch *sketch;  /* owned; not NULL: the table was given up */
-    struct slc_ranks *ranks;           /* owned; made by slc_numbers_ranks() */
+    bool has_no_float32;              /* some value does not survive float */
+    struct slc_moments moments;       /* of the finite values */
+    struct slc_number_table table;    /* keys: the value's bits, -0.0 as 0.0 */
+    struct slc_number_sketch *sketch; /* owned; not NULL: the table was given up */
+    struct slc_ranks *ranks;          /* owned; made by slc_numbers_ranks() */
 };
 
 /* NULL when memory ran out. */

@@ -32,7 +32,9 @@
 
 struct slc_profile;
 
-/* `memory_bytes` bounds the tables of all columns together. */
+/* `memory_bytes` bounds the tables of all columns together, in equal parts of
+ * 32 KiB at least. A part of 2^k * 32 bytes holds 2^k * 5/4 different numbers;
+ * one of 2^k * 128 bytes as many texts, with half of it for the texts' bytes. */
 bool slc_profile_new(int64_t n_columns, int64_t memory_bytes, struct slc_profile **ret_profile,
                      struct slc_error *error);
 void slc_profile_free(struct slc_profile *profile);
@@ -40,7 +42,8 @@ void slc_profile_free(struct slc_profile *profile);
 /* Fold the requested columns of the chunk. All chunks of a round come with seq
  * 0, 1, 2, ... in any order of calls from any threads, and a column has one
  * type in all of them, NULL apart (the caller sees to it). Errors: MEMORY,
- * CANCELLED (after slc_profile_cancel()). */
+ * INTERNAL (the type changed all the same), CANCELLED (after
+ * slc_profile_cancel(), and for the other threads after one's error). */
 bool slc_profile_fold(struct slc_profile *profile, const struct slc_chunk *chunk,
                       struct slc_error *error);
 
@@ -57,7 +60,7 @@ struct slc_value {
     enum slc_type type; /* NULL: no value */
     union {
         bool boolean;
-        int64_t int64;   /* INT64, DATETIME, DATE (days) */
+        int64_t int64; /* INT64, DATETIME, DATE (days) */
         uint64_t uint64;
         double float64;
         struct slc_str text; /* borrowed from the profile */
@@ -73,23 +76,24 @@ struct slc_value_count {
 
 struct slc_summary {
     enum slc_type type;
+    bool distinct_is_exact;
+    bool quantiles_are_exact;
+    bool fits_float32; /* numbers: every value survives the round trip through float */
     int64_t n_rows;
     int64_t n_missing;
     int64_t n_distinct;
-    bool distinct_is_exact;
-    struct slc_value min, max; /* NULL type when there is no value; texts bytewise, clipped at 256 bytes */
-    /* Numbers (and dates, as days or microseconds, for mean and quantiles). NaN
-     * when undefined. */
+    /* NULL type when there is no value; texts bytewise, clipped at 256 bytes. */
+    struct slc_value min, max;
+    /* Numbers, and dates as days or microseconds. NaN when undefined, and for
+     * booleans, of which n_zero counts the false ones. */
     int64_t n_finite;
-    double sum;       /* of the finite values */
+    double sum; /* of the finite values */
     double mean;
-    double std;       /* sample, ddof 1 */
-    double variance;  /* population, ddof 0 */
-    double skewness;  /* adjusted Fisher-Pearson, as pandas */
+    double std;          /* sample, ddof 1 */
+    double variance;     /* population, ddof 0 */
+    double skewness;     /* adjusted Fisher-Pearson, as pandas */
     double quantiles[3]; /* 0.25, 0.5, 0.75, linear interpolation (type 7) */
-    bool quantiles_are_exact;
     int64_t n_zero, n_negative, n_infinite;
-    bool fits_float32; /* every value survives the round trip through float */
     double finite_min, finite_max; /* as double */
     double max_abs;
     /* Texts, in characters. */
@@ -104,14 +108,16 @@ struct slc_summary {
     /* Numbers and dates: equal-width bins over [finite_min, finite_max], as
      * numpy.histogram has them. */
     int64_t histogram[SLC_HISTOGRAM_BINS];
-    int n_bins; /* 0: none */
-    bool is_constant;    /* one value and none missing, or nothing but missing (n_rows > 0) */
-    int64_t duplicate_of; /* the first column that is equal in every row; -1 */
+    int n_bins;             /* 0: none */
+    bool is_constant;       /* one value and none missing, or nothing but missing (n_rows > 0) */
+    int64_t duplicate_of;   /* the first column that is equal in every row; -1 */
     struct slc_value first; /* the first value that is not missing (texts clipped at 256 bytes) */
 };
 
 /* After the last fold. Cheap for all but exact quantiles, which sort the
- * column's distinct values; call once a column. */
+ * column's distinct values. Texts in the summary live until the column is
+ * folded again, reset or freed. When memory runs out, quantiles are NaN and there
+ * is no histogram. */
 void slc_profile_summarize(struct slc_profile *profile, int64_t column, struct slc_summary *ret);
 
 /* The q-quantile (0 to 1, linear interpolation) of the column's finite values

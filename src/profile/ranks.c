@@ -21,8 +21,6 @@ static int64_t collect(const struct slc_numbers *numbers, struct slc_weighted *e
     return n;
 }
 
-/* The sketch may have lost the smallest and the largest value; they are known,
- * and one of the values that the outermost entry stands for. */
 static void add_entry(struct slc_ranks *ranks, double value, uint64_t weight)
 {
     int64_t before = ranks->n ? ranks->up_to[ranks->n - 1] : 0;
@@ -37,6 +35,8 @@ static void add_entry(struct slc_ranks *ranks, double value, uint64_t weight)
     ranks->up_to[ranks->n++] = before + (int64_t)weight;
 }
 
+/* The sketch may have lost the smallest and the largest value; they are known,
+ * and one of the values that the outermost entry stands for. */
 static void fill(struct slc_ranks *ranks, const struct slc_numbers *numbers,
                  const struct slc_weighted *entries, int64_t n)
 {
@@ -57,8 +57,8 @@ static void fill(struct slc_ranks *ranks, const struct slc_numbers *numbers,
 
 const struct slc_ranks *slc_numbers_ranks(struct slc_numbers *numbers)
 {
-    int64_t room = numbers->sketch ? slc_kll_n_entries(&numbers->sketch->kll)
-                                   : (int64_t)numbers->table.n;
+    int64_t room =
+        numbers->sketch ? slc_kll_n_entries(&numbers->sketch->kll) : (int64_t)numbers->table.n;
     struct slc_weighted *entries, *spare;
     struct slc_ranks *ranks;
     int64_t n;

@@ -140,7 +140,8 @@ static struct slc_value extreme_value(const struct slc_texts *texts,
 {
     struct slc_str kept = {.data = extreme->bytes, .len = extreme->len};
 
-    return (struct slc_value){.type = texts->type, .text = slc_utf8_clip(kept, SLC_TEXT_SHOWN_BYTES)};
+    return (struct slc_value){.type = texts->type,
+                              .text = slc_utf8_clip(kept, SLC_TEXT_SHOWN_BYTES)};
 }
 
 static void summarize_texts(struct slc_summary *summary, const struct slc_texts *texts)

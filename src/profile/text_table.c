@@ -3,12 +3,13 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "base/utf8.h"
 
 enum {
     FIRST_SLOTS = 64,
-    PREFETCH_FROM_BYTES = 1 << 18,
+    PREFETCH_FROM_BYTES = 1 << 18, /* smaller tables live in the second-level cache */
+    ROOMY_SLOTS = 1024,            /* up to here only 1/8 is used, so that probes seldom miss */
     BATCH = 32,
+    FARTHEST = 512, /* slots from its hash's own; only texts made to collide get there */
 };
 
 void slc_text_table_release(struct slc_text_table *table)
@@ -18,23 +19,32 @@ void slc_text_table_release(struct slc_text_table *table)
     *table = (struct slc_text_table){0};
 }
 
+/* Bytes of the form 10xxxxxx, which start no character. */
+static inline uint64_t continuations(uint64_t word)
+{
+    uint64_t found = word & ~(word << 1) & UINT64_C(0x8080808080808080);
+
+    return (found >> 7) * UINT64_C(0x0101010101010101) >> 56;
+}
+
 uint64_t slc_text_chars(struct slc_str text)
 {
-    const uint64_t high = UINT64_C(0x8080808080808080);
-    uint64_t word, seen = 0;
+    uint64_t word, n = text.len;
     size_t i = 0;
 
-    if (text.len < 8) {
-        for (; i < text.len; i++)
-            seen |= (unsigned char)text.data[i];
-        return seen & 0x80 ? slc_utf8_length(text) : text.len;
-    }
     for (; i + 8 <= text.len; i += 8) {
         memcpy(&word, text.data + i, sizeof(word));
-        seen |= word;
+        n -= continuations(word);
     }
-    memcpy(&word, text.data + text.len - 8, sizeof(word));
-    return (seen | word) & high ? slc_utf8_length(text) : text.len;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (i > 0 && i < text.len) { /* the last 8 bytes, those counted already shifted out */
+        memcpy(&word, text.data + text.len - 8, sizeof(word));
+        return n - continuations(word >> 8 * (8 - (text.len - i)));
+    }
+#endif
+    for (; i < text.len; i++)
+        n -= (text.data[i] & 0xc0) == 0x80;
+    return n;
 }
 
 static inline bool same_bytes(const char *a, const char *b, size_t len)
@@ -116,7 +126,12 @@ static bool insert(struct slc_text_table *table, struct slc_str text, uint64_t h
         if (!grow(table, limit_bytes))
             return false;
         *ret_at = find(table, text, hash);
+    } else if (table->n * 8 >= table->n_slots && table->n_slots < ROOMY_SLOTS) {
+        if (grow(table, limit_bytes)) /* as it is will do, too */
+            *ret_at = find(table, text, hash);
     }
+    if (((*ret_at - (hash >> table->shift)) & (table->n_slots - 1)) > FARTHEST)
+        return false;
     if (table->n_slots * sizeof(*slot) + table->arena.used_bytes + text.len + 1 > limit_bytes)
         return false;
     copy = slc_arena_copy(&table->arena, text);
@@ -139,8 +154,8 @@ static int64_t count_run(struct slc_text_table *table, const struct slc_str *tex
     struct slc_text_slot *slot = &table->slots[table->last];
     int64_t i = 0;
 
-    for (; i < n && texts[i].len == slot->len &&
-           same_bytes(texts[i].data, slot->data, texts[i].len);
+    for (;
+         i < n && texts[i].len == slot->len && same_bytes(texts[i].data, slot->data, texts[i].len);
          i++)
         hashes[i] = slot->hash;
     slot->count += i;

@@ -36,11 +36,13 @@ uint64_t slc_text_chars(struct slc_str text);
 
 /* Count `n` texts and set their hashes, in order. Returns how many were
  * counted: fewer than `n` when the next one would need more than `limit_bytes`,
- * or more memory than there is; the hashes from there on are not set then.
+ * or more memory than there is, or when texts collide so often that they must
+ * have been made to; the hashes from there on are not set then.
  * `on_new` is called for each text that is new. */
 int64_t slc_text_table_add(struct slc_text_table *table, const struct slc_str *texts,
                            uint64_t *hashes, int64_t n, size_t limit_bytes,
-                           void (*on_new)(void *data, const struct slc_text_slot *slot), void *data);
+                           void (*on_new)(void *data, const struct slc_text_slot *slot),
+                           void *data);
 
 static inline struct slc_str slc_text_slot_text(const struct slc_text_slot *slot)
 {

@@ -22,8 +22,9 @@ struct slc_leaders {
     int n;
     uint64_t hashes[SLC_LEADERS];
     struct slc_value_count values[SLC_LEADERS];
-    uint8_t slots[SLC_LEADER_SLOTS]; /* by the hash's top bits: index + 1, 0 empty; linear probing */
-    struct slc_arena arena;          /* of the texts */
+    uint8_t
+        slots[SLC_LEADER_SLOTS]; /* by the hash's top bits: index + 1, 0 empty; linear probing */
+    struct slc_arena arena;      /* of the texts */
 };
 
 /* Take over `n` values with their hashes; texts are copied. False when memory
@@ -41,7 +42,8 @@ static inline struct slc_value_count *slc_leaders_find(struct slc_leaders *leade
     for (; leaders->slots[at]; at = (at + 1) & (SLC_LEADER_SLOTS - 1)) {
         int i = leaders->slots[at] - 1;
 
-        if (leaders->hashes[i] == hash && (!text || slc_str_eq(leaders->values[i].value.text, *text)))
+        if (leaders->hashes[i] == hash &&
+            (!text || slc_str_eq(leaders->values[i].value.text, *text)))
             return &leaders->values[i];
     }
     return NULL;
