@@ -232,7 +232,7 @@ static bool handshake(struct slc_redis *redis, int64_t deadline_usec, struct slc
         steps++;
     }
     if (good && url->db != 0) {
-        snprintf(db, sizeof(db), "%d", (int)url->db);
+        (void)snprintf(db, sizeof(db), "%d", (int)url->db);
         good = slc_redis_append_call(redis, error, SLC_STR("SELECT"), slc_str_from(db));
         steps++;
     }

@@ -25,7 +25,7 @@ struct slc_redis_pool *slc_redis_pool_new(const struct slc_redis_url *url, size_
     pthread_condattr_t attributes;
 
     if (max_connections > 0 && max_connections <= 65536)
-        pool = calloc(1, sizeof(*pool) + max_connections * sizeof(pool->idle[0]));
+        pool = calloc(1, sizeof(*pool) + max_connections * sizeof(struct slc_redis *));
     if (!pool) {
         slc_fail(error, SLC_ERR_MEMORY, "no pool of %zu Redis connections can be made",
                  max_connections);

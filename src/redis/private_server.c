@@ -166,7 +166,7 @@ static bool runs_here(const struct slc_private_server *server, pid_t pid)
     char path[64];
     struct stat here, there;
 
-    snprintf(path, sizeof(path), "/proc/%ld/cwd", (long)pid);
+    (void)snprintf(path, sizeof(path), "/proc/%ld/cwd", (long)pid);
     return fstat(server->dir_fd, &here) == 0 && stat(path, &there) == 0 &&
            here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
@@ -301,7 +301,7 @@ static void last_words(const struct slc_private_server *server, off_t from, char
         line.len -= (size_t)(end + 1 - line.data);
         line.data = end + 1;
     }
-    snprintf(text, size_bytes, "%.*s", SLC_STR_ARG(line));
+    (void)snprintf(text, size_bytes, "%.*s", SLC_STR_ARG(line));
 }
 
 static bool ended_early(struct slc_private_server *server, int wait_status, off_t log_from,

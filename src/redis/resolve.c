@@ -49,7 +49,7 @@ static struct lookup *lookup_new(const char *host, uint16_t port)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&lookup->done_cond, &attributes);
     pthread_condattr_destroy(&attributes);
-    snprintf(lookup->service, sizeof(lookup->service), "%u", (unsigned)port);
+    (void)snprintf(lookup->service, sizeof(lookup->service), "%u", (unsigned)port);
     lookup->host = slc_str_dup(slc_str_from(host));
     if (!lookup->host) {
         lookup_free(lookup);
@@ -155,7 +155,7 @@ struct addrinfo *slc_resolve(const char *host, uint16_t port, int64_t deadline_u
     struct addrinfo *addresses = NULL;
     char service[8];
 
-    snprintf(service, sizeof(service), "%u", (unsigned)port);
+    (void)snprintf(service, sizeof(service), "%u", (unsigned)port);
     if (ask(host, service, AI_NUMERICHOST, &addresses) == 0)
         return addresses;
     return look_up_name(host, port, deadline_usec, error);

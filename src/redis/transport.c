@@ -188,7 +188,7 @@ static int socket_address(const char *path, struct sockaddr_un *address, int *re
     *ret_fd = open(path, O_PATH | O_CLOEXEC);
     if (*ret_fd < 0)
         return errno;
-    snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d", *ret_fd);
+    (void)snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d", *ret_fd);
     return 0;
 }
 

@@ -271,7 +271,7 @@ char *slc_redis_url_print(const struct slc_redis_url *url, char *text, size_t si
     }
     if (url->kind == SLC_REDIS_UNIX) {
         put_escaped(text, size_bytes, &len, url->path);
-        snprintf(number, sizeof(number), "?db=%d", (int)url->db);
+        (void)snprintf(number, sizeof(number), "?db=%d", (int)url->db);
     } else {
         if (ipv6) {
             put_text(text, size_bytes, &len, "[");
@@ -280,7 +280,7 @@ char *slc_redis_url_print(const struct slc_redis_url *url, char *text, size_t si
         } else {
             put_escaped(text, size_bytes, &len, url->host);
         }
-        snprintf(number, sizeof(number), ":%u/%d", (unsigned)url->port, (int)url->db);
+        (void)snprintf(number, sizeof(number), ":%u/%d", (unsigned)url->port, (int)url->db);
     }
     put_text(text, size_bytes, &len, number);
     text[len] = '\0';

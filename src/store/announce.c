@@ -50,8 +50,9 @@ static struct slc_str member(struct slc_arena *arena, const struct json_object *
     if (!json_object_object_get_ex(object, key, &value) ||
         !json_object_is_type(value, json_type_string))
         return (struct slc_str){0};
-    return slc_arena_copy(arena, (struct slc_str){.data = json_object_get_string(value),
-                                                  .len = (size_t)json_object_get_string_len(value)});
+    return slc_arena_copy(arena,
+                          (struct slc_str){.data = json_object_get_string(value),
+                                           .len = (size_t)json_object_get_string_len(value)});
 }
 
 bool slc_announcement_parse(struct slc_arena *arena, struct slc_str text,
@@ -131,10 +132,9 @@ static bool close_connection_of(struct slc_redis *redis, struct slc_str load_id,
     if (list->type != SLC_REPLY_STRING)
         return true;
     struct slc_str id = find_connection(list->text, slc_buf_view(&name));
-    return id.len == 0 ||
-           (slc_redis_append_call(redis, error, SLC_STR("CLIENT"), SLC_STR("KILL"), SLC_STR("ID"),
-                                  id) &&
-            slc_redis_read(redis, &killed, error));
+    return id.len == 0 || (slc_redis_append_call(redis, error, SLC_STR("CLIENT"), SLC_STR("KILL"),
+                                                 SLC_STR("ID"), id) &&
+                           slc_redis_read(redis, &killed, error));
 }
 
 bool slc_load_remove(struct slc_redis *redis, struct slc_str registry_key, struct slc_str load_id,
@@ -143,14 +143,11 @@ bool slc_load_remove(struct slc_redis *redis, struct slc_str registry_key, struc
     SLC_AUTO_ARENA struct slc_arena arena = {0};
     struct slc_str hash = slc_store_staging_hash(&arena, registry_key);
     struct slc_str key = slc_store_staging_key(&arena, registry_key, load_id, name);
-    bool done;
 
-    if (!slc_store_joined(hash, error) || !slc_store_joined(key, error) ||
-        !close_connection_of(redis, load_id, error))
-        return false;
-    return slc_store_exec(redis,
-                          slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
-                              slc_redis_append_call(redis, error, SLC_STR("UNLINK"), key) &&
-                              slc_redis_append_call(redis, error, SLC_STR("HDEL"), hash, load_id),
-                          &done, NULL, error);
+    /* No MULTI, which a server refuses that is out of memory. In this order: what
+     * is cut off in between is found again by its announcement. */
+    return slc_store_joined(hash, error) && slc_store_joined(key, error) &&
+           close_connection_of(redis, load_id, error) &&
+           slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), key) &&
+           slc_redis_call(redis, NULL, error, SLC_STR("HDEL"), hash, load_id);
 }

@@ -37,7 +37,7 @@ bool slc_load_mark_connection(struct slc_redis *redis, struct slc_str load_id,
                               struct slc_error *error);
 bool slc_load_unmark_connection(struct slc_redis *redis, struct slc_error *error);
 
-/* End the announcement and unlink the staging key, in one step. Commands of the
+/* Unlink the staging key, then end the announcement. Commands of the
  * load that the server has not read yet would make the key again: its
  * connection, if the server still has one of that name, is closed first. */
 bool slc_load_remove(struct slc_redis *redis, struct slc_str registry_key, struct slc_str load_id,

@@ -23,9 +23,8 @@ static bool check_watched(struct slc_store_load *load, struct slc_error *error)
     struct slc_redis *redis = load->redis;
     SLC_AUTO_REPLY struct slc_reply *announced = NULL, *stored = NULL;
 
-    if (!slc_redis_call(redis, NULL, error, SLC_STR("WATCH"), load->staging_hash,
-                        load->staging_key, load->options.name, load->meta_key,
-                        load->options.registry_key) ||
+    if (!slc_redis_call(redis, NULL, error, SLC_STR("WATCH"), load->staging_hash, load->staging_key,
+                        load->options.name, load->meta_key, load->options.registry_key) ||
         !slc_redis_call(redis, &announced, error, SLC_STR("HEXISTS"), load->staging_hash,
                         load->options.load_id) ||
         !slc_redis_call(redis, &stored, error, SLC_STR("HLEN"), load->staging_key))
@@ -48,8 +47,7 @@ static bool append_meta(struct slc_store_load *load, const struct slc_meta_field
 {
     size_t argc = 2;
     bool has_id = false;
-    struct slc_str *argv =
-        slc_arena_calloc(&load->arena, 2 * (size_t)n_fields + 4, sizeof(*argv));
+    struct slc_str *argv = slc_arena_calloc(&load->arena, 2 * (size_t)n_fields + 4, sizeof(*argv));
 
     if (!argv)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a replica's metadata");
@@ -88,8 +86,8 @@ static bool append_swap(struct slc_store_load *load, const struct slc_meta_field
 }
 
 /* One try; `*ret_done` false when a watched key changed meanwhile. */
-static bool swap(struct slc_store_load *load, const struct slc_meta_field *fields,
-                 int64_t n_fields, bool *ret_done, struct slc_error *error)
+static bool swap(struct slc_store_load *load, const struct slc_meta_field *fields, int64_t n_fields,
+                 bool *ret_done, struct slc_error *error)
 {
     bool good;
 
@@ -138,9 +136,8 @@ static bool settle_doubt(struct slc_store_load *load, bool *ret_done, struct slc
                                                   SLC_STR("LOAD_ID")) &&
                             slc_redis_append_call(redis, error, SLC_STR("HEXISTS"),
                                                   load->staging_hash, load->options.load_id) &&
-                            slc_redis_append_call(redis, error, SLC_STR("HSET"),
-                                                  load->staging_hash, load->options.load_id,
-                                                  load->announcement),
+                            slc_redis_append_call(redis, error, SLC_STR("HSET"), load->staging_hash,
+                                                  load->options.load_id, load->announcement),
                         &executed, &results, error))
         return false;
     if (!executed || results->count != 3)
@@ -150,9 +147,8 @@ static bool settle_doubt(struct slc_store_load *load, bool *ret_done, struct slc
     *ret_done = results->items[0].type == SLC_REPLY_STRING &&
                 slc_str_eq(results->items[0].text, load->options.load_id);
     announced = results->items[1].integer == 1;
-    if ((*ret_done || !announced) &&
-        !slc_redis_call(redis, NULL, error, SLC_STR("HDEL"), load->staging_hash,
-                        load->options.load_id))
+    if ((*ret_done || !announced) && !slc_redis_call(redis, NULL, error, SLC_STR("HDEL"),
+                                                     load->staging_hash, load->options.load_id))
         return *ret_done; /* a sweep removes it */
     return *ret_done || announced || swept(load, error);
 }

@@ -251,6 +251,8 @@ bool slc_store_encode(const struct slc_chunk *chunk, const struct slc_row_layout
     slc_buf_clear(&out->keys);
     slc_buf_clear(&out->key_ends);
     slc_buf_clear(&out->record_numbers);
+    if (chunk->n_rows > 0 && (!chunk->columns || layout->n_columns < 0))
+        return slc_fail(error, SLC_ERR_INTERNAL, "a chunk without columns is encoded");
     if (encoder.key_column && !check_keys(&encoder))
         return false;
     for (int64_t row = 0, count; good && row < chunk->n_rows; row += count) {

@@ -45,20 +45,33 @@ bool slc_store_joined(struct slc_str s, struct slc_error *error)
     return s.data || slc_fail(error, SLC_ERR_MEMORY, "memory ran out for the name of a Redis key");
 }
 
-bool slc_store_replies(struct slc_redis *redis, struct slc_reply **ret_last,
+/* Half of a pipeline is waiting in the connection and must not be sent. */
+static bool drop_half(struct slc_redis *redis)
+{
+    struct slc_error reason;
+
+    slc_fail(&reason, SLC_ERR_CONNECTION, "commands were not sent in full");
+    if (slc_redis_is_open(redis))
+        slc_redis_break(redis, &reason);
+    return false;
+}
+
+bool slc_store_replies(struct slc_redis *redis, bool good, struct slc_reply *ret[], size_t n,
                        struct slc_error *error)
 {
-    bool good = true;
+    size_t left;
 
-    while (slc_redis_outstanding(redis) > 0) {
+    if (!good)
+        return drop_half(redis);
+    while ((left = slc_redis_outstanding(redis)) > 0) {
         struct slc_reply *reply = NULL;
 
         if (!slc_redis_read(redis, &reply, good ? error : NULL))
             return false;
         if (good && reply->type == SLC_REPLY_ERROR)
             good = slc_reply_fail(reply->text, slc_redis_where(redis), error);
-        if (good && ret_last && slc_redis_outstanding(redis) == 0)
-            *ret_last = reply;
+        if (left <= n)
+            ret[n - left] = reply;
         else
             slc_reply_free(reply);
     }
@@ -70,16 +83,11 @@ bool slc_store_exec(struct slc_redis *redis, bool good, bool *ret_done,
 {
     SLC_AUTO_REPLY struct slc_reply *results = NULL;
 
-    if (!good || !slc_redis_append_call(redis, error, SLC_STR("EXEC"))) {
-        struct slc_error reason;
-
-        slc_fail(&reason, SLC_ERR_CONNECTION, "a transaction was not sent in full");
-        if (slc_redis_is_open(redis))
-            slc_redis_break(redis, &reason);
+    good = good && slc_redis_append_call(redis, error, SLC_STR("EXEC"));
+    if (!slc_store_replies(redis, good, &results, 1, error))
         return false;
-    }
-    if (!slc_store_replies(redis, &results, error))
-        return false;
+    if (!results)
+        return slc_fail(error, SLC_ERR_INTERNAL, "a transaction without commands was run");
     *ret_done = results->type == SLC_REPLY_ARRAY;
     /* A command can fail inside of EXEC although it was queued. */
     if (!slc_reply_check(results, slc_redis_where(redis), error))

@@ -22,16 +22,19 @@ struct slc_str slc_store_meta_key(struct slc_arena *arena, struct slc_str name);
 /* Fills in MEMORY and returns false when one of the joins above failed. */
 bool slc_store_joined(struct slc_str s, struct slc_error *error);
 
-/* Read the replies to all that was appended; `ret_last` (may be NULL) gets the
- * last one. The first error reply is the error, after all were read. */
-bool slc_store_replies(struct slc_redis *redis, struct slc_reply **ret_last,
+/* Read the replies to all that was appended (`good`: what the appends
+ * returned; when it is false the connection is closed, because half of it waits
+ * there to be sent). The last `n` of them are kept in `ret` (zeroed by the
+ * caller, to be freed by it in any case). The first error reply is the error,
+ * after all were read. */
+bool slc_store_replies(struct slc_redis *redis, bool good, struct slc_reply *ret[], size_t n,
                        struct slc_error *error);
 
 /* Run what was appended since MULTI: appends EXEC, reads everything. False when
  * a command was refused or the connection failed. `*ret_done` is false when
  * EXEC did nothing because a watched key had changed; `ret_results` (may be
- * NULL) gets EXEC's array. `good` is what the appends returned: when it is
- * false the connection is closed, because half a transaction is waiting in it. */
+ * NULL) gets EXEC's array. `good` as above. A server that is out of memory
+ * refuses any MULTI, even one that only reads or removes (SERVER). */
 bool slc_store_exec(struct slc_redis *redis, bool good, bool *ret_done,
                     struct slc_reply **ret_results, struct slc_error *error);
 

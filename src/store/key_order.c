@@ -228,7 +228,8 @@ bool slc_key_order_each(struct slc_str text, bool (*take)(void *context, struct 
                             (struct slc_str){.data = json_object_get_string(item),
                                              .len = (size_t)json_object_get_string_len(item)});
             else
-                more = json_object_is_type(item, json_type_array) && each_of_run(item, take, context);
+                more =
+                    json_object_is_type(item, json_type_array) && each_of_run(item, take, context);
         }
     json_object_put(order);
     json_tokener_free(tokener);

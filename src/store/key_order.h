@@ -29,11 +29,11 @@ struct slc_key_order {
     struct slc_key_run *runs; /* the whole numbers in it, ascending; none overlap */
     size_t n_runs;
     size_t runs_capacity;
-    size_t open;   /* index of the run that may still grow and is not in `text` */
+    size_t open; /* index of the run that may still grow and is not in `text` */
     bool has_open;
-    bool full;     /* nothing more is taken, but for the open run */
+    bool full; /* nothing more is taken, but for the open run */
     bool ended;
-    bool failed;   /* memory ran out */
+    bool failed; /* memory ran out */
 };
 
 /* The key of the next row; one that is there already changes nothing. */

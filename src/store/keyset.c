@@ -62,8 +62,8 @@ bool slc_keyset_add(struct slc_keyset *set, struct slc_str key, bool *ret_added)
     *ret_added = slot->len_plus_1 == 0;
     if (!*ret_added)
         return true;
-    *slot = (struct slc_keyset_slot){
-        .hash = hash, .offset = set->bytes.len, .len_plus_1 = key.len + 1};
+    *slot =
+        (struct slc_keyset_slot){.hash = hash, .offset = set->bytes.len, .len_plus_1 = key.len + 1};
     slc_buf_append_str(&set->bytes, key);
     set->count++;
     return !set->bytes.failed;

@@ -11,7 +11,7 @@
 
 struct slc_keyset_slot {
     uint64_t hash;
-    size_t offset; /* in `bytes` */
+    size_t offset;     /* in `bytes` */
     size_t len_plus_1; /* 0: the slot is free */
 };
 

@@ -27,9 +27,8 @@ static bool copy_options(struct slc_store_load *load, const struct slc_store_loa
         slc_store_staging_key(&load->arena, own->registry_key, own->load_id, own->name);
     load->meta_key = slc_store_meta_key(&load->arena, own->name);
     load->announcement = slc_announcement_text(
-        &load->arena, &(struct slc_announcement){.name = own->name,
-                                                 .owner = own->owner,
-                                                 .started_usec = slc_now_usec()});
+        &load->arena, &(struct slc_announcement){
+                          .name = own->name, .owner = own->owner, .started_usec = slc_now_usec()});
     return slc_store_joined(load->staging_hash, error) &&
            slc_store_joined(load->staging_key, error) && slc_store_joined(load->meta_key, error) &&
            slc_store_joined(load->announcement, error);
@@ -63,9 +62,8 @@ static void on_answered(void *context, uint64_t id);
 
 static bool open_pipe(struct slc_store_load *load, struct slc_error *error)
 {
-    struct slc_pipe_options options = {.window_bytes = load->options.window_bytes > 0
-                                                           ? (size_t)load->options.window_bytes
-                                                           : 0};
+    struct slc_pipe_options options = {
+        .window_bytes = load->options.window_bytes > 0 ? (size_t)load->options.window_bytes : 0};
 
     if (load->options.on_duplicate == SLC_DUPLICATE_FAIL && !load->options.ordinal_keys) {
         options.on_integer = on_integer;

@@ -30,7 +30,7 @@ struct slc_store_load {
     struct slc_key_order order;
 
     struct slc_load_records *oldest_records, *newest_records; /* with FAIL, not answered */
-    int64_t duplicate_row; /* 0: none */
+    int64_t duplicate_row;                                    /* 0: none */
 
     bool in_doubt; /* EXEC was sent and its answer did not come */
 };

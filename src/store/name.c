@@ -12,7 +12,8 @@ static bool ends_with(struct slc_str s, struct slc_str end)
 
 static bool starts_with(struct slc_str s, struct slc_str start)
 {
-    return s.len >= start.len && slc_str_eq((struct slc_str){.data = s.data, .len = start.len}, start);
+    return s.len >= start.len &&
+           slc_str_eq((struct slc_str){.data = s.data, .len = start.len}, start);
 }
 
 /* The C0 and C1 controls, and DEL. */
@@ -60,14 +61,16 @@ bool slc_store_check_name(struct slc_str name, struct slc_str registry_key, stru
                         "the replica name \"%.*s\" could be taken for a path; rename the data file",
                         SLC_STR_ARG(name));
     if (is_registrys(name, registry_key))
-        return slc_fail(error, SLC_ERR_NAME,
-                        "the replica name \"%.*s\" belongs to the registry; rename the data file or "
-                        "set store.registry_key",
-                        SLC_STR_ARG(name));
+        return slc_fail(
+            error, SLC_ERR_NAME,
+            "the replica name \"%.*s\" belongs to the registry; rename the data file or "
+            "set store.registry_key",
+            SLC_STR_ARG(name));
     if (ends_with(name, SLC_STR(".META")))
-        return slc_fail(error, SLC_ERR_NAME,
-                        "the replica name \"%.*s\" ends in .META, as only metadata does; rename the "
-                        "data file",
-                        SLC_STR_ARG(name));
+        return slc_fail(
+            error, SLC_ERR_NAME,
+            "the replica name \"%.*s\" ends in .META, as only metadata does; rename the "
+            "data file",
+            SLC_STR_ARG(name));
     return true;
 }

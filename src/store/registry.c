@@ -54,13 +54,13 @@ bool slc_store_register(struct slc_redis *redis, struct slc_str registry_key, st
     bool done;
 
     return slc_store_check_name(name, registry_key, error) &&
-           slc_store_exec(redis,
-                          slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
-                              slc_redis_append_call(redis, error, SLC_STR("LREM"), registry_key,
-                                                    SLC_STR("0"), name) &&
-                              slc_redis_append_call(redis, error, SLC_STR("LPUSH"), registry_key,
-                                                    name),
-                          &done, NULL, error);
+           slc_store_exec(
+               redis,
+               slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
+                   slc_redis_append_call(redis, error, SLC_STR("LREM"), registry_key, SLC_STR("0"),
+                                         name) &&
+                   slc_redis_append_call(redis, error, SLC_STR("LPUSH"), registry_key, name),
+               &done, NULL, error);
 }
 
 /* ---- Metadata ---- */
@@ -83,10 +83,9 @@ static bool meta_fill(struct slc_meta *meta, const struct slc_reply *reply,
     meta->fields = slc_arena_calloc(&meta->arena, count + 1, sizeof(*meta->fields));
     if (!meta->fields)
         return false;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && (n_wanted <= 0 || i < (size_t)n_wanted); i++) {
         const struct slc_reply *value = &reply->items[n_wanted > 0 ? i : 2 * i + 1];
-        struct slc_str name =
-            n_wanted > 0 ? slc_str_from(wanted[i]) : reply->items[2 * i].text;
+        struct slc_str name = n_wanted > 0 ? slc_str_from(wanted[i]) : reply->items[2 * i].text;
 
         if (!meta_copy(meta, &meta->fields[i], name, value))
             return false;
@@ -116,20 +115,22 @@ bool slc_store_meta(struct slc_redis *redis, struct slc_str name, const char *co
                     int64_t n_wanted, struct slc_meta *ret_meta, struct slc_error *error)
 {
     struct slc_meta meta = {0};
-    SLC_AUTO_REPLY struct slc_reply *results = NULL;
+    struct slc_reply *replies[2] = {0};
     struct slc_str key = slc_store_meta_key(&meta.arena, name);
-    bool done = false, good;
+    bool good;
 
-    good = slc_store_joined(key, error) &&
-           slc_store_exec(redis,
-                          slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
-                              slc_redis_append_call(redis, error, SLC_STR("EXISTS"), key) &&
+    good =
+        slc_store_joined(key, error) &&
+        slc_store_replies(redis,
+                          slc_redis_append_call(redis, error, SLC_STR("EXISTS"), key) &&
                               append_meta_query(redis, &meta.arena, key, wanted, n_wanted, error),
-                          &done, &results, error);
-    if (good && (!done || results->count != 2 || results->items[0].integer != 1))
+                          replies, 2, error);
+    if (good && replies[0]->integer != 1)
         good = no_replica(name, error);
-    if (good && !meta_fill(&meta, &results->items[1], wanted, n_wanted))
+    if (good && !meta_fill(&meta, replies[1], wanted, n_wanted))
         good = slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a replica's metadata");
+    slc_reply_free(replies[0]);
+    slc_reply_free(replies[1]);
     if (!good) {
         slc_meta_release(&meta);
         return false;
@@ -183,10 +184,21 @@ static bool append_drop(struct slc_redis *redis, struct slc_str registry_key, st
                 slc_redis_append_call(redis, error, SLC_STR("UNLINK"), name);
 
     if (good && what == SLC_DROP_ALL)
-        good = slc_redis_append_call(redis, error, SLC_STR("UNLINK"), meta_key) &&
-               slc_redis_append_call(redis, error, SLC_STR("LREM"), registry_key, SLC_STR("0"),
-                                     name);
+        good =
+            slc_redis_append_call(redis, error, SLC_STR("UNLINK"), meta_key) &&
+            slc_redis_append_call(redis, error, SLC_STR("LREM"), registry_key, SLC_STR("0"), name);
     return good;
+}
+
+/* Without a transaction, for a server that is out of memory and refuses one:
+ * removing is what helps it. Rows and metadata go together all the same. */
+static bool drop_plainly(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
+                         struct slc_str meta_key, enum slc_drop what, struct slc_error *error)
+{
+    if (what == SLC_DROP_ROWS)
+        return slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), name);
+    return slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), name, meta_key) &&
+           slc_redis_call(redis, NULL, error, SLC_STR("LREM"), registry_key, SLC_STR("0"), name);
 }
 
 bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
@@ -194,6 +206,7 @@ bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct
 {
     SLC_AUTO_ARENA struct slc_arena arena = {0};
     struct slc_str meta_key = slc_store_meta_key(&arena, name);
+    struct slc_error reason;
     bool done = false;
 
     if (!slc_store_check_name(name, registry_key, error) || !slc_store_joined(meta_key, error))
@@ -204,9 +217,14 @@ bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct
                 (void)slc_redis_call(redis, NULL, NULL, SLC_STR("UNWATCH"));
             return false;
         }
-        if (!slc_store_exec(redis, append_drop(redis, registry_key, name, meta_key, what, error),
-                            &done, NULL, error))
-            return false;
+        if (slc_store_exec(redis, append_drop(redis, registry_key, name, meta_key, what, &reason),
+                           &done, NULL, &reason))
+            continue;
+        if (reason.code == SLC_ERR_SERVER && slc_redis_is_idle(redis))
+            return drop_plainly(redis, registry_key, name, meta_key, what, error);
+        if (error)
+            *error = reason;
+        return false;
     }
     return done || slc_fail(error, SLC_ERR_SERVER,
                             "the replica \"%.*s\" is being loaded over and over; try again",

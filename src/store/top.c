@@ -69,7 +69,7 @@ struct top {
     struct slc_buf *json;
     struct slc_error *error;
 
-    int64_t rows;  /* in `json` so far */
+    int64_t rows;   /* in `json` so far */
     int64_t stored; /* in the replica */
     int64_t asked;  /* keys that the order named: no more than there are rows, or it is not true */
     struct slc_keyset seen;
@@ -102,8 +102,7 @@ static bool put(struct top *top, struct slc_str key, struct slc_str row)
         return out_of_memory(top->error);
     if (top->json->len > MOST_BYTES)
         return slc_fail(top->error, SLC_ERR_LIMIT,
-                        "the rows asked for are more than %d MB; ask for fewer",
-                        MOST_BYTES >> 20);
+                        "the rows asked for are more than %d MB; ask for fewer", MOST_BYTES >> 20);
     return true;
 }
 
@@ -157,7 +156,7 @@ static bool put_unordered(struct top *top)
     char count[16];
 
     slc_buf_append_byte(&cursor, '0');
-    snprintf(count, sizeof(count), "%d", (int)SCAN_COUNT);
+    (void)snprintf(count, sizeof(count), "%d", (int)SCAN_COUNT);
     do {
         SLC_AUTO_REPLY struct slc_reply *reply = NULL;
 
@@ -176,64 +175,84 @@ static bool put_unordered(struct top *top)
     return true;
 }
 
-/* What tells one state of the replica from another: the replies to EXISTS of
- * the metadata, HLEN, and HMGET of LOAD_ID (and the order, when it is wanted). */
-static bool read_version(struct top *top, bool with_order, struct slc_reply **ret)
+/* What tells one state of the replica from another. */
+struct version {
+    struct slc_reply
+        *replies[3]; /* owned: EXISTS and HMGET LOAD_ID KEY_ORDER of the metadata, HLEN */
+    bool exists;
+    int64_t rows;
+    const struct slc_reply *load_id;
+    const struct slc_reply *order; /* LOAD_ID again when it was not asked for */
+};
+
+static void version_release(struct version *version)
+{
+    for (int i = 0; i < 3; i++)
+        slc_reply_free(version->replies[i]);
+}
+
+/* No transaction, which a server that is out of memory would refuse. The load's
+ * id is read first when reading begins and last when it ends: if it is the same,
+ * all in between is of one load. */
+static bool read_version(struct top *top, bool at_the_end, struct version *ret)
 {
     struct slc_redis *redis = top->redis;
-    bool done = false;
+    struct slc_error *error = top->error;
+    const struct slc_reply *fields;
+    bool good;
 
-    if (!slc_store_exec(
-            redis,
-            slc_redis_append_call(redis, top->error, SLC_STR("MULTI")) &&
-                slc_redis_append_call(redis, top->error, SLC_STR("EXISTS"), top->meta_key) &&
-                slc_redis_append_call(redis, top->error, SLC_STR("HLEN"), top->name) &&
-                slc_redis_append_call(redis, top->error, SLC_STR("HMGET"), top->meta_key,
-                                      SLC_STR("LOAD_ID"),
-                                      with_order ? SLC_STR("KEY_ORDER") : SLC_STR("LOAD_ID")),
-            &done, ret, top->error))
+    good = (!at_the_end || slc_redis_append_call(redis, error, SLC_STR("HLEN"), top->name)) &&
+           slc_redis_append_call(redis, error, SLC_STR("EXISTS"), top->meta_key) &&
+           slc_redis_append_call(redis, error, SLC_STR("HMGET"), top->meta_key, SLC_STR("LOAD_ID"),
+                                 at_the_end ? SLC_STR("LOAD_ID") : SLC_STR("KEY_ORDER")) &&
+           (at_the_end || slc_redis_append_call(redis, error, SLC_STR("HLEN"), top->name));
+    if (!slc_store_replies(redis, good, ret->replies, 3, error))
         return false;
-    if (!done || (*ret)->count != 3 || (*ret)->items[2].count != 2)
-        return slc_fail(top->error, SLC_ERR_SERVER, "Redis did not answer a transaction");
+    fields = ret->replies[at_the_end ? 2 : 1];
+    if (fields->count != 2)
+        return slc_fail(error, SLC_ERR_SERVER, "Redis did not answer HMGET as it should");
+    ret->rows = ret->replies[at_the_end ? 0 : 2]->integer;
+    ret->exists = ret->replies[at_the_end ? 1 : 0]->integer == 1;
+    ret->load_id = &fields->items[0];
+    ret->order = &fields->items[1];
     return true;
 }
 
-static bool same_version(const struct slc_reply *a, const struct slc_reply *b)
+static bool same_version(const struct version *a, const struct version *b)
 {
-    const struct slc_reply *id_a = &a->items[2].items[0], *id_b = &b->items[2].items[0];
+    return a->exists == b->exists && a->rows == b->rows && a->load_id->type == b->load_id->type &&
+           slc_str_eq(a->load_id->text, b->load_id->text);
+}
 
-    return a->items[0].integer == b->items[0].integer &&
-           a->items[1].integer == b->items[1].integer && id_a->type == id_b->type &&
-           slc_str_eq(id_a->text, id_b->text);
+static bool read_all(struct top *top, const struct version *version)
+{
+    if (!version->exists)
+        return no_rows_of(top->name, top->error);
+    top->stored = version->rows;
+    if (top->most_rows > top->stored)
+        top->most_rows = top->stored;
+    if (top->most_rows <= 0)
+        return true;
+    if (version->order->type == SLC_REPLY_STRING &&
+        !slc_key_order_each(version->order->text, take_key, top))
+        return out_of_memory(top->error);
+    if (top->failed || !fetch_keys(top))
+        return false;
+    return top->rows >= top->most_rows || put_unordered(top);
 }
 
 /* Read once; `*ret_whole` says that the replica was the same before and after. */
 static bool read_rows(struct top *top, bool *ret_whole)
 {
-    SLC_AUTO_REPLY struct slc_reply *before = NULL, *after = NULL;
+    struct version before = {0}, after = {0};
+    bool good = read_version(top, false, &before) && read_all(top, &before) &&
+                read_version(top, true, &after);
 
-    if (!read_version(top, true, &before))
-        return false;
-    if (before->items[0].integer != 1)
-        return no_rows_of(top->name, top->error);
-    top->stored = before->items[1].integer;
-    if (top->most_rows > top->stored)
-        top->most_rows = top->stored;
-    if (top->most_rows > 0) {
-        const struct slc_reply *order = &before->items[2].items[1];
-
-        if (order->type == SLC_REPLY_STRING &&
-            !slc_key_order_each(order->text, take_key, top))
-            return out_of_memory(top->error);
-        if (top->failed || !fetch_keys(top))
-            return false;
-        if (top->rows < top->most_rows && !put_unordered(top))
-            return false;
-    }
-    if (!read_version(top, false, &after))
-        return false;
-    *ret_whole = same_version(before, after);
-    return true;
+    if (good)
+        *ret_whole = same_version(&before, &after);
+    version_release(&before);
+    version_release(&after);
+    return good;
 }
 
 bool slc_store_top(struct slc_redis *redis, struct slc_str name, int64_t n, struct slc_buf *json,
@@ -285,22 +304,24 @@ bool slc_store_row(struct slc_redis *redis, struct slc_str name, struct slc_str 
                    struct slc_buf *json, struct slc_error *error)
 {
     SLC_AUTO_ARENA struct slc_arena arena = {0};
-    SLC_AUTO_REPLY struct slc_reply *results = NULL;
+    struct slc_reply *replies[2] = {0};
     struct slc_str meta_key = slc_store_meta_key(&arena, name);
-    bool done = false;
+    bool good;
 
-    if (!slc_store_joined(meta_key, error) ||
-        !slc_store_exec(redis,
-                        slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
-                            slc_redis_append_call(redis, error, SLC_STR("EXISTS"), meta_key) &&
-                            slc_redis_append_call(redis, error, SLC_STR("HGET"), name, key),
-                        &done, &results, error))
-        return false;
-    if (!done || results->count != 2 || results->items[0].integer != 1)
-        return no_rows_of(name, error);
-    if (results->items[1].type != SLC_REPLY_STRING)
-        return slc_fail(error, SLC_ERR_NOT_FOUND, "the replica \"%.*s\" has no row \"%.*s\"",
-                        SLC_STR_ARG(name), key.len > 200 ? 200 : (int)key.len, key.data);
-    put_row(json, results->items[1].text);
-    return !json->failed || out_of_memory(error);
+    good = slc_store_joined(meta_key, error) &&
+           slc_store_replies(redis,
+                             slc_redis_append_call(redis, error, SLC_STR("EXISTS"), meta_key) &&
+                                 slc_redis_append_call(redis, error, SLC_STR("HGET"), name, key),
+                             replies, 2, error);
+    if (good && replies[0]->integer != 1)
+        good = no_rows_of(name, error);
+    if (good && replies[1]->type != SLC_REPLY_STRING)
+        good = slc_fail(error, SLC_ERR_NOT_FOUND, "the replica \"%.*s\" has no row \"%.*s\"",
+                        name.len > 200 ? 200 : (int)name.len, name.data,
+                        key.len > 200 ? 200 : (int)key.len, key.data);
+    if (good)
+        put_row(json, replies[1]->text);
+    slc_reply_free(replies[0]);
+    slc_reply_free(replies[1]);
+    return good && (!json->failed || out_of_memory(error));
 }
