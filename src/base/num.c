@@ -141,7 +141,7 @@ static bool eisel_lemire(uint64_t w, int64_t q, uint64_t *ret_bits)
     int leading = __builtin_clzll(w);
     const uint64_t *power;
     unsigned __int128 product;
-    uint64_t high, low, mantissa;
+    uint64_t factor[2], high, low, mantissa;
     int32_t exponent;
     int upper;
 
@@ -149,11 +149,19 @@ static bool eisel_lemire(uint64_t w, int64_t q, uint64_t *ret_bits)
         return false;
     power = pow10_table[q - POW10_MIN];
     w <<= leading;
-    product = (unsigned __int128)w * power[0];
+    factor[0] = power[0];
+    factor[1] = power[1];
+    /* The table rounds down. Where a tie between two doubles is possible, the
+     * inexact powers have to be rounded up, or it would be taken for less. */
+    if (q < 0 && q >= -27) {
+        factor[1]++;
+        factor[0] += factor[1] == 0;
+    }
+    product = (unsigned __int128)w * factor[0];
     high = (uint64_t)(product >> 64);
     low = (uint64_t)product;
     if ((high & 0x1ff) == 0x1ff) {
-        unsigned __int128 second = (unsigned __int128)w * power[1];
+        unsigned __int128 second = (unsigned __int128)w * factor[1];
         uint64_t carry = (uint64_t)(second >> 64);
 
         low += carry;

@@ -42,7 +42,7 @@
 #include "config/config.h"
 
 /* Every command, in the order of the overview. */
-#define SLC_COMMANDS(X) X(load) X(options)
+#define SLC_COMMANDS(X) X(serve) X(load) X(profile) X(ticket) X(ls) X(show) X(top) X(drop) X(options)
 
 #define SLC_ANY_OPERANDS ((size_t)-1)
 
@@ -62,7 +62,14 @@ struct slc_command {
 SLC_COMMANDS(SLC_DECLARE_COMMAND)
 #undef SLC_DECLARE_COMMAND
 
-/* The flags that slc_cli_config() reads. */
+/* The flags that slc_cli_config() reads; of a command that needs no Redis. */
+#define SLC_FLAGS_CONFIG_ONLY                                                                      \
+    {.name = "config", .value = "FILE", .help = "the YAML file to read (see below)"},              \
+    {                                                                                              \
+        .name = "set", .value = "KEY=VALUE", .help = "set an option; may be repeated"              \
+    }
+
+/* The same for one that does. */
 #define SLC_FLAGS_CONFIG                                                                           \
     {.name = "config", .value = "FILE", .help = "the YAML file to read (see below)"},              \
         {.name = "redis", .value = "URL", .help = "the Redis server; short for --set redis.url="}, \
@@ -77,13 +84,17 @@ SLC_COMMANDS(SLC_DECLARE_COMMAND)
 
 /* ---- For commands ----------------------------------------------------- */
 
-/* The configuration of a command that has SLC_FLAGS_CONFIG: defaults, then the
+/* The configuration of a command that has SLC_FLAGS_CONFIG or
+ * SLC_FLAGS_CONFIG_ONLY: defaults, then the
  * file (--config, else $SLUICE_CONFIG, else ./sluice.yaml, else
  * /etc/sluice/sluice.yaml; the last two only where they exist), then the
  * environment, then --set and --redis; checked as a whole. `ret_config` is the
  * caller's. Errors: CONFIG, USAGE, MEMORY. */
 bool slc_cli_config(const struct slc_args *args, struct slc_config **ret_config,
                     struct slc_error *error);
+
+/* The file that slc_cli_config() reads, as it was named; NULL when there is none. */
+const char *slc_cli_config_path(const struct slc_args *args);
 
 /* Print the error as one line "sluice: ..." on standard error; returns the exit
  * status that belongs to it. */
@@ -97,6 +108,10 @@ int slc_cli_print(struct slc_buf *out);
 /* Standard error (for progress) or standard output is a terminal. */
 bool slc_cli_stderr_is_terminal(void);
 bool slc_cli_stdout_is_terminal(void);
+
+/* The columns to lay output out for: those of the terminal that standard output
+ * is, else $COLUMNS where it makes sense, else 80. */
+int slc_cli_columns(void);
 
 /* ---- For main() ------------------------------------------------------- */
 

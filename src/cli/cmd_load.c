@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,35 +13,18 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "cli/redis_access.h"
+#include "cli/stop.h"
 #include "cli/text.h"
 #include "load/load.h"
 #include "source/names.h"
 
 static const struct slc_flag flags[] = {
     {.name = "index", .value = "COL", .help = "the column whose values become the row keys"},
-    {.name = "dry-run", .help = "do everything but write to Redis"},
+    {.name = "dry-run", .help = "read, check and transform all of it, write nothing"},
     SLC_FLAG_JSON,
     SLC_FLAGS_CONFIG,
     {0},
 };
-
-/* Set by SIGINT and SIGTERM; a load looks at it often. */
-static atomic_bool stopped;
-static volatile sig_atomic_t stop_signal;
-
-static void on_stop(int signal_number)
-{
-    stop_signal = signal_number;
-    stopped = true;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
-
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 static void describe(struct slc_buf *out, struct slc_str replica, const struct slc_load_result *r,
                      bool dry_run)
@@ -78,7 +60,7 @@ static void describe_json(struct slc_buf *out, struct slc_str replica, const cha
     slc_buf_append_text(out, "{\"replica\":");
     slc_json_string(out, replica);
     slc_json_key(out, "file");
-    slc_json_text(out, path);
+    slc_text_json(out, slc_str_from(path));
     slc_buf_printf(out,
                    ",\"status\":\"%s\",\"rows_read\":%" PRId64 ",\"rows_written\":%" PRId64
                    ",\"rows_rejected\":%" PRId64 ",\"duplicate_keys\":%" PRId64
@@ -133,7 +115,7 @@ static bool load_file(const struct slc_args *args, const struct slc_config *conf
         .redis = redis,
         .rejects_dir_fd = folder,
         .load_dttm = stamp,
-        .cancel = &stopped,
+        .cancel = slc_stop_flag(),
         .progress = &progress,
     };
     bool good;
@@ -144,13 +126,13 @@ static bool load_file(const struct slc_args *args, const struct slc_config *conf
     if (job.fd < 0)
         return slc_fail_errno(error, errno, "cannot open it");
     slc_stamp_now(stamp);
-    if ((size_t)snprintf(rejects, sizeof(rejects), "%.*s.rejects.csv", SLC_STR_ARG(replica)) <
-            sizeof(rejects) &&
-        folder >= 0)
+    if (redis && folder >= 0 &&
+        (size_t)snprintf(rejects, sizeof(rejects), "%.*s.rejects.csv", SLC_STR_ARG(replica)) <
+            sizeof(rejects))
         job.rejects_name = rejects;
     job.replica = replica;
     name = slc_str_dup(replica);
-    bar = slc_progress_bar_start(name ? name : "", &progress);
+    bar = slc_progress_bar_start(name ? name : "", &progress, false);
     good = slc_load_run(&job, &result, error);
     slc_progress_bar_stop(bar);
     free(name);
@@ -171,7 +153,7 @@ static int load_all(const struct slc_args *args, const struct slc_config *config
 {
     int status = 0;
 
-    for (size_t i = 0; i < args->operand_count && !stopped; i++) {
+    for (size_t i = 0; i < args->operand_count && !*slc_stop_flag(); i++) {
         SLC_AUTO_BUF struct slc_buf out = {0};
         struct slc_error error = {0};
         int printed;
@@ -192,7 +174,7 @@ static int load_all(const struct slc_args *args, const struct slc_config *config
         if (status == 0)
             status = printed;
     }
-    return stopped ? 128 + (int)stop_signal : status;
+    return slc_stop_status(status);
 }
 
 static int run(const struct slc_args *args)
@@ -203,12 +185,14 @@ static int run(const struct slc_args *args)
 
     if (!slc_cli_config(args, &config, &error))
         return slc_cli_fail(&error);
-    if (slc_args_has(args, "dry-run"))
+    if (slc_args_has(args, "dry-run")) {
+        slc_stop_catch();
         return load_all(args, config, NULL);
+    }
     if (!slc_redis_access_open(config, &access, &error) ||
         !slc_load_sweep(access.redis, config, NULL, &error))
         return slc_cli_fail(&error);
-    catch_signals();
+    slc_stop_catch();
     return load_all(args, config, access.redis);
 }
 

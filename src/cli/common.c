@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/num.h"
 
-/* NULL when there is no file to read. */
-static const char *config_path(const struct slc_args *args)
+const char *slc_cli_config_path(const struct slc_args *args)
 {
     static const char *const usual[] = {"./sluice.yaml", "/etc/sluice/sluice.yaml"};
     const char *path = slc_args_value(args, "config");
@@ -22,11 +23,19 @@ static const char *config_path(const struct slc_args *args)
     return path;
 }
 
+static bool has_flag(const struct slc_args *args, const char *name)
+{
+    for (const struct slc_flag *flag = args->flags; flag->name; flag++)
+        if (strcmp(flag->name, name) == 0)
+            return true;
+    return false;
+}
+
 bool slc_cli_config(const struct slc_args *args, struct slc_config **ret_config,
                     struct slc_error *error)
 {
     SLC_AUTO_CONFIG struct slc_config *config = slc_config_new();
-    const char *path = config_path(args);
+    const char *path = slc_cli_config_path(args);
     const char *text;
     size_t at = 0;
 
@@ -39,7 +48,7 @@ bool slc_cli_config(const struct slc_args *args, struct slc_config **ret_config,
     while ((text = slc_args_next(args, "set", &at)))
         if (!slc_config_set(config, text, error))
             return false;
-    text = slc_args_value(args, "redis");
+    text = has_flag(args, "redis") ? slc_args_value(args, "redis") : NULL;
     if (text && !slc_config_set_value(config, "redis.url", slc_str_from(text), "--redis", error))
         return false;
     if (!slc_config_check(config, error))
@@ -85,4 +94,18 @@ bool slc_cli_stderr_is_terminal(void)
 bool slc_cli_stdout_is_terminal(void)
 {
     return isatty(STDOUT_FILENO) == 1;
+}
+
+int slc_cli_columns(void)
+{
+    enum { USUAL = 80, LEAST = 40, MOST = 1000 };
+    const char *text = slc_environment_get(environ, "COLUMNS");
+    struct winsize size;
+    int64_t columns = USUAL;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        columns = size.ws_col;
+    else if (!text || !slc_parse_int64(text, strlen(text), &columns))
+        columns = USUAL;
+    return columns < LEAST ? LEAST : columns > MOST ? MOST : (int)columns;
 }

@@ -12,9 +12,15 @@
 #include "cli/cli.h"
 #include "cli/text.h"
 
+enum { NAME_COLUMNS = 20, STAGE_COLUMNS = 8, LEAST_BAR = 8 };
+
 struct slc_progress_bar {
     const char *name;
     const struct slc_load_progress *progress;
+    bool reads_only;
+    int64_t last_position_bytes;
+    bool reads_again; /* columns whose type turned out to be wider */
+    bool is_drawn;
     int64_t started_usec;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -26,18 +32,18 @@ static int terminal_columns(void)
 {
     struct winsize size;
 
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 20)
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 1)
         return 80;
     return size.ws_col;
 }
 
-/* "1.2 s left", once there is something to tell it from. */
+/* "2 s left", once there is something to tell it from. */
 static void append_time_left(struct slc_buf *line, const struct slc_progress_bar *bar, double share)
 {
     double seconds = (double)(slc_monotonic_usec() - bar->started_usec) / 1e6;
-    double left = share > 0.02 ? seconds / share - seconds : -1;
+    double left = seconds / share - seconds;
 
-    if (left < 0)
+    if (share < 0.02 || seconds < 0.5)
         return;
     if (left >= 90)
         slc_buf_printf(line, "  %.0f min left", left / 60);
@@ -45,33 +51,63 @@ static void append_time_left(struct slc_buf *line, const struct slc_progress_bar
         slc_buf_printf(line, "  %.0f s left", left);
 }
 
-static void draw(const struct slc_progress_bar *bar)
+static double share_done(const struct slc_progress_bar *bar)
 {
-    SLC_AUTO_BUF struct slc_buf tail = {0}, line = {0};
     const struct slc_load_progress *progress = bar->progress;
-    enum slc_load_stage stage = (enum slc_load_stage)progress->stage;
-    double share = slc_load_progress_share(progress);
-    int columns = terminal_columns(), head = 20, width, filled;
-    int64_t rows = stage == SLC_STAGE_SURVEY ? progress->rows_read : progress->rows_written;
+    double size = (double)progress->size_bytes, share;
+
+    if (bar->reads_only)
+        share = size > 0 ? (double)progress->position_bytes / size : 0;
+    else
+        share = slc_load_progress_share(progress);
+    return share < 0 ? 0 : share > 1 ? 1 : share;
+}
+
+static const char *stage_name(struct slc_progress_bar *bar)
+{
+    int64_t position = bar->progress->position_bytes;
+
+    if (!bar->reads_only)
+        return slc_load_stage_name((enum slc_load_stage)bar->progress->stage);
+    bar->reads_again |= position < bar->last_position_bytes;
+    bar->last_position_bytes = position;
+    return bar->reads_again ? "again" : "reading";
+}
+
+static void append_bar(struct slc_buf *line, int width, double share)
+{
+    int filled = (int)(share * width);
+
+    slc_buf_append_byte(line, '[');
+    for (int i = 0; i < width; i++)
+        slc_buf_append_byte(line, i < filled ? '#' : i == filled ? '>' : ' ');
+    slc_buf_append_byte(line, ']');
+}
+
+static void draw(struct slc_progress_bar *bar)
+{
+    SLC_AUTO_BUF struct slc_buf tail = {0}, line = {0}, shown = {0};
+    const struct slc_load_progress *progress = bar->progress;
+    bool reads = bar->reads_only || progress->stage == SLC_STAGE_SURVEY;
+    double share = share_done(bar);
+    int columns = terminal_columns(), width;
 
     slc_buf_printf(&tail, " %3.0f %%  ", share * 100);
-    slc_text_count(&tail, rows);
+    slc_text_count(&tail, reads ? progress->rows_read : progress->rows_written);
     slc_buf_append_text(&tail, " rows");
     append_time_left(&tail, bar, share);
-    slc_buf_append_text(&line, "\r\033[K");
-    slc_text_cell(&line, slc_str_from(bar->name), head, false);
-    slc_buf_printf(&line, "  %-8s ", slc_load_stage_name(stage));
-    width = columns - head - 11 - 2 - (int)tail.len - 1;
-    if (width >= 8) {
-        filled = (int)(share * width);
-        slc_buf_append_byte(&line, '[');
-        for (int i = 0; i < width; i++)
-            slc_buf_append_byte(&line, i < filled ? '#' : i == filled ? '>' : ' ');
-        slc_buf_append_byte(&line, ']');
-    }
+    slc_text_cell(&line, slc_str_from(bar->name), NAME_COLUMNS, false);
+    slc_buf_printf(&line, "  %-*s ", STAGE_COLUMNS, stage_name(bar));
+    width = columns - NAME_COLUMNS - STAGE_COLUMNS - 3 - 2 - (int)tail.len - 1;
+    if (width >= LEAST_BAR)
+        append_bar(&line, width, share);
     slc_buf_append_str(&line, slc_buf_view(&tail));
-    if (!line.failed)
-        slc_write_all(STDERR_FILENO, line.data, line.len, NULL);
+    /* A line that wraps could not be taken off the screen. */
+    slc_buf_append_text(&shown, "\r\033[K");
+    slc_text_clip(&shown, slc_buf_view(&line), columns - 1);
+    bar->is_drawn = true;
+    if (!line.failed && !shown.failed)
+        (void)slc_write_all(STDERR_FILENO, shown.data, shown.len, NULL);
 }
 
 static void *draw_thread(void *context)
@@ -96,8 +132,16 @@ static void *draw_thread(void *context)
     return NULL;
 }
 
+static void free_bar(struct slc_progress_bar *bar)
+{
+    pthread_mutex_destroy(&bar->lock);
+    pthread_cond_destroy(&bar->ended);
+    free(bar);
+}
+
 struct slc_progress_bar *slc_progress_bar_start(const char *name,
-                                                const struct slc_load_progress *progress)
+                                                const struct slc_load_progress *progress,
+                                                bool reads_only)
 {
     struct slc_progress_bar *bar;
     pthread_condattr_t attributes;
@@ -109,6 +153,7 @@ struct slc_progress_bar *slc_progress_bar_start(const char *name,
         return NULL;
     bar->name = name;
     bar->progress = progress;
+    bar->reads_only = reads_only;
     bar->started_usec = slc_monotonic_usec();
     pthread_mutex_init(&bar->lock, NULL);
     pthread_condattr_init(&attributes);
@@ -116,7 +161,7 @@ struct slc_progress_bar *slc_progress_bar_start(const char *name,
     pthread_cond_init(&bar->ended, &attributes);
     pthread_condattr_destroy(&attributes);
     if (pthread_create(&bar->thread, NULL, draw_thread, bar) != 0) {
-        free(bar);
+        free_bar(bar);
         return NULL;
     }
     return bar;
@@ -133,8 +178,7 @@ void slc_progress_bar_stop(struct slc_progress_bar *bar)
     pthread_cond_signal(&bar->ended);
     pthread_mutex_unlock(&bar->lock);
     pthread_join(bar->thread, NULL);
-    slc_write_all(STDERR_FILENO, clear, sizeof(clear) - 1, NULL);
-    pthread_mutex_destroy(&bar->lock);
-    pthread_cond_destroy(&bar->ended);
-    free(bar);
+    if (bar->is_drawn)
+        (void)slc_write_all(STDERR_FILENO, clear, sizeof(clear) - 1, NULL);
+    free_bar(bar);
 }

@@ -3,31 +3,32 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/json.h"
 #include "base/utf8.h"
 
 struct range {
     uint32_t first, last;
 };
 
-static const struct range zero_width[] = {
-    {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x0610, 0x061a}, {0x064b, 0x065f},
-    {0x0900, 0x0902}, {0x093a, 0x093a}, {0x0941, 0x0948}, {0x0e31, 0x0e31}, {0x0e34, 0x0e3a},
-    {0x200b, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x206f}, {0x20d0, 0x20f0}, {0xfe00, 0xfe0f},
-    {0xfe20, 0xfe2f}, {0xfeff, 0xfeff},
-};
+#include "width.h"
 
-static const struct range wide[] = {
-    {0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0x33ff},   {0x3400, 0x4dbf},
-    {0x4e00, 0x9fff},   {0xa000, 0xa4cf},   {0xac00, 0xd7a3},   {0xf900, 0xfaff},
-    {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},   {0x1f300, 0x1f64f},
-    {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd},
-};
+/* Combining marks upon one character; real scripts need no more. */
+enum { MOST_MARKS = 6 };
 
 static bool in_ranges(uint32_t c, const struct range *ranges, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (c >= ranges[i].first && c <= ranges[i].last)
+    size_t low = 0;
+
+    while (low < n) {
+        size_t middle = low + (n - low) / 2;
+
+        if (c < ranges[middle].first)
+            n = middle;
+        else if (c > ranges[middle].last)
+            low = middle + 1;
+        else
             return true;
+    }
     return false;
 }
 
@@ -40,8 +41,14 @@ static int char_width(uint32_t c)
     return in_ranges(c, wide, sizeof(wide) / sizeof(wide[0])) ? 2 : 1;
 }
 
-/* The next character, fit to print; moves on by at least a byte. */
-static uint32_t next_char(struct slc_str *s)
+/* Marks, embeddings, overrides and isolates of the bidirectional algorithm. */
+static bool turns_direction(uint32_t c)
+{
+    return c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069);
+}
+
+static uint32_t decode(struct slc_str *s)
 {
     const unsigned char *p = (const unsigned char *)s->data;
     size_t len = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
@@ -57,49 +64,142 @@ static uint32_t next_char(struct slc_str *s)
     }
     s->data += len;
     s->len -= len;
-    if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
-        (c >= 0x2066 && c <= 0x2069))
-        return ' ';
     return c;
+}
+
+/* Characters as they are shown, one after the other. */
+struct shown {
+    struct slc_str rest;
+    int marks; /* in a row so far */
+};
+
+/* False at the end. */
+static bool next_char(struct shown *shown, uint32_t *ret_c, int *ret_width)
+{
+    while (shown->rest.len > 0) {
+        uint32_t c = decode(&shown->rest);
+
+        if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029)
+            c = ' ';
+        if (turns_direction(c))
+            continue;
+        *ret_width = char_width(c);
+        shown->marks = *ret_width == 0 ? shown->marks + 1 : 0;
+        if (shown->marks > MOST_MARKS)
+            continue;
+        *ret_c = c;
+        return true;
+    }
+    return false;
 }
 
 int slc_text_width(struct slc_str s)
 {
-    int width = 0;
+    struct shown shown = {.rest = s};
+    int64_t width = 0;
+    uint32_t c;
+    int one;
 
-    while (s.len > 0)
-        width += char_width(next_char(&s));
-    return width;
+    while (next_char(&shown, &c, &one))
+        width += one;
+    return width > INT32_MAX ? INT32_MAX : (int)width;
 }
 
-void slc_text_clip(struct slc_buf *buf, struct slc_str s, int width)
+/* Returns the columns that were used. */
+static int clip(struct slc_buf *buf, struct slc_str s, int width)
 {
+    struct shown shown = {.rest = s};
     bool cut = slc_text_width(s) > width;
-    int used = 0;
+    int used = 0, one;
+    uint32_t c;
 
     if (width <= 0)
-        return;
-    while (s.len > 0) {
-        uint32_t c = next_char(&s);
-
-        if (used + char_width(c) > width - cut)
+        return 0;
+    while (next_char(&shown, &c, &one)) {
+        if (used + one > width - cut)
             break;
-        used += char_width(c);
+        used += one;
         slc_utf8_append(buf, c);
     }
     if (cut)
         slc_buf_append_text(buf, "…");
+    return used + cut;
+}
+
+static void append_spaces(struct slc_buf *buf, int count)
+{
+    while (count-- > 0)
+        slc_buf_append_byte(buf, ' ');
+}
+
+void slc_text_clip(struct slc_buf *buf, struct slc_str s, int width)
+{
+    clip(buf, s, width);
+}
+
+void slc_text_safe(struct slc_buf *buf, struct slc_str s)
+{
+    clip(buf, s, INT32_MAX);
 }
 
 void slc_text_cell(struct slc_buf *buf, struct slc_str s, int width, bool right)
 {
-    int pad = width - slc_text_width(s);
+    SLC_AUTO_BUF struct slc_buf shown = {0};
+    int used = clip(&shown, s, width);
 
-    for (int i = 0; right && i < pad; i++)
-        slc_buf_append_byte(buf, ' ');
-    slc_text_clip(buf, s, width);
-    for (int i = 0; !right && i < pad; i++)
-        slc_buf_append_byte(buf, ' ');
+    if (right)
+        append_spaces(buf, width - used);
+    slc_buf_append_str(buf, slc_buf_view(&shown));
+    if (!right)
+        append_spaces(buf, width - used);
+    buf->failed |= shown.failed;
+}
+
+void slc_text_json(struct slc_buf *buf, struct slc_str s)
+{
+    SLC_AUTO_BUF struct slc_buf mended = {0};
+
+    if (!slc_utf8_is_valid(s)) {
+        while (s.len > 0)
+            slc_utf8_append(&mended, decode(&s));
+        s = slc_buf_view(&mended);
+    }
+    slc_json_string(buf, s);
+    buf->failed |= mended.failed;
+}
+
+void slc_text_wrap(struct slc_buf *buf, struct slc_str s, int column, int indent, int width)
+{
+    bool line_is_empty = true;
+
+    for (;;) {
+        struct slc_str word;
+        const char *space;
+        int columns;
+
+        s = slc_str_trim(s);
+        if (s.len == 0)
+            return;
+        space = memchr(s.data, ' ', s.len);
+        word = (struct slc_str){.data = s.data,
+                                .len = space ? (size_t)(space - s.data) : s.len};
+        s.data += word.len;
+        s.len -= word.len;
+        columns = slc_text_width(word);
+        if (!line_is_empty && column + 1 + columns > width) {
+            slc_buf_append_byte(buf, '\n');
+            append_spaces(buf, indent);
+            column = indent;
+            line_is_empty = true;
+        }
+        if (!line_is_empty) {
+            slc_buf_append_byte(buf, ' ');
+            column++;
+        }
+        slc_text_safe(buf, word);
+        column += columns;
+        line_is_empty = false;
+    }
 }
 
 void slc_text_count(struct slc_buf *buf, int64_t count)
@@ -115,6 +215,28 @@ void slc_text_count(struct slc_buf *buf, int64_t count)
     }
 }
 
+/* Three digits and k, M, G, T, P or E; `value` is below 1e21. */
+static void append_scaled(struct slc_buf *buf, double value)
+{
+    static const char units[] = " kMGTPE";
+    size_t unit = 0;
+
+    while (fabs(value) >= 999.5 && unit + 2 < sizeof(units)) {
+        value /= 1000;
+        unit++;
+    }
+    slc_buf_printf(buf, fabs(value) >= 99.95 ? "%.0f%.*s" : fabs(value) >= 9.995 ? "%.1f%.*s" : "%.2f%.*s",
+                   value, unit > 0, &units[unit]);
+}
+
+void slc_text_count_short(struct slc_buf *buf, int64_t count, int64_t most)
+{
+    if (count <= most && count >= -most)
+        slc_text_count(buf, count);
+    else
+        append_scaled(buf, (double)count);
+}
+
 void slc_text_bytes(struct slc_buf *buf, int64_t bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
@@ -125,7 +247,8 @@ void slc_text_bytes(struct slc_buf *buf, int64_t bytes)
         value /= 1000;
         unit++;
     }
-    slc_buf_printf(buf, unit == 0 || value >= 99.95 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    slc_buf_printf(buf, unit == 0 || fabs(value) >= 99.95 ? "%.0f %s" : "%.1f %s", value,
+                   units[unit]);
 }
 
 void slc_text_number(struct slc_buf *buf, double value)
@@ -134,12 +257,35 @@ void slc_text_number(struct slc_buf *buf, double value)
 
     if (!isfinite(value))
         slc_buf_append_text(buf, isnan(value) ? "-" : value > 0 ? "inf" : "-inf");
-    else if (value == floor(value) && size < 1e7)
-        slc_text_count(buf, (int64_t)value);
-    else if (size >= 1e7 || (size < 1e-3 && size > 0))
-        slc_buf_printf(buf, "%.2e", value);
+    else if (size < 1e6 && (value == floor(value) || size >= 1000))
+        slc_text_count(buf, llround(value));
+    else if (size >= 1e15 || size < 1e-3)
+        slc_buf_printf(buf, "%.1e", value);
     else if (size >= 1000)
-        slc_buf_printf(buf, "%.0f", value);
+        append_scaled(buf, value);
     else
         slc_buf_printf(buf, "%.4g", value);
+}
+
+void slc_text_percent(struct slc_buf *buf, int64_t part, int64_t whole)
+{
+    double percent = whole > 0 ? 100.0 * (double)part / (double)whole : 0;
+
+    if (part == 0 || whole == 0)
+        slc_buf_append_text(buf, "0%");
+    else if (part == whole)
+        slc_buf_append_text(buf, "100%");
+    else if (percent < 0.1)
+        slc_buf_append_text(buf, "<0.1%");
+    else if (percent > 99.9)
+        slc_buf_append_text(buf, ">99.9%");
+    else
+        slc_buf_printf(buf, "%.1f%%", percent);
+}
+
+void slc_text_plural(struct slc_buf *buf, int64_t count, const char *one, const char *many)
+{
+    slc_text_count(buf, count);
+    slc_buf_append_byte(buf, ' ');
+    slc_buf_append_text(buf, count == 1 ? one : many);
 }

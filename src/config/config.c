@@ -531,11 +531,11 @@ double slc_config_seconds(const struct slc_config *config, const char *key)
     return value_of(config, key, 1u << SLC_OPTION_DURATION)->seconds;
 }
 
-struct slc_rate slc_config_rate(const struct slc_config *config, const char *key)
+struct slc_config_rate slc_config_rate(const struct slc_config *config, const char *key)
 {
     const struct slc_value *value = value_of(config, key, 1u << SLC_OPTION_RATE);
 
-    return (struct slc_rate){.count = value->integer, .period_seconds = (int64_t)value->seconds};
+    return (struct slc_config_rate){.count = value->integer, .period_seconds = (int64_t)value->seconds};
 }
 
 size_t slc_config_list(const struct slc_config *config, const char *key,

@@ -65,7 +65,7 @@ enum slc_origin {
     SLC_ORIGIN_TICKET,
 };
 
-struct slc_rate {
+struct slc_config_rate {
     int64_t count; /* 0: no limit */
     int64_t period_seconds;
 };
@@ -136,7 +136,7 @@ char slc_config_character(const struct slc_config *config, const char *key);
 int64_t slc_config_bytes(const struct slc_config *config, const char *key);
 /* DURATION, in seconds. */
 double slc_config_seconds(const struct slc_config *config, const char *key);
-struct slc_rate slc_config_rate(const struct slc_config *config, const char *key);
+struct slc_config_rate slc_config_rate(const struct slc_config *config, const char *key);
 /* LIST: the number of items. */
 size_t slc_config_list(const struct slc_config *config, const char *key,
                        const char *const **ret_items);

@@ -207,7 +207,7 @@ static bool parse_seconds(struct slc_str text, double *ret_seconds)
 }
 
 /* N/UNIT or, as slowapi has it, N per UNIT; a bare 0 is no limit. */
-static bool parse_rate(struct slc_str text, struct slc_rate *ret_rate)
+static bool parse_rate(struct slc_str text, struct slc_config_rate *ret_rate)
 {
     static const struct {
         const char *name;
@@ -224,7 +224,7 @@ static bool parse_rate(struct slc_str text, struct slc_rate *ret_rate)
         return false;
     rest = slc_str_trim((struct slc_str){.data = text.data + digits, .len = text.len - digits});
     if (rest.len == 0 && count == 0) {
-        *ret_rate = (struct slc_rate){.count = 0, .period_seconds = 1};
+        *ret_rate = (struct slc_config_rate){.count = 0, .period_seconds = 1};
         return true;
     }
     if (rest.len > 1 && rest.data[0] == '/')
@@ -236,13 +236,13 @@ static bool parse_rate(struct slc_str text, struct slc_rate *ret_rate)
     rest = slc_str_trim(rest);
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
         if (slc_str_eq_nocase(rest, slc_str_from(units[i].name))) {
-            *ret_rate = (struct slc_rate){.count = count, .period_seconds = units[i].seconds};
+            *ret_rate = (struct slc_config_rate){.count = count, .period_seconds = units[i].seconds};
             return true;
         }
     return false;
 }
 
-static void show_rate(struct slc_rate rate, struct slc_buf *buf)
+static void show_rate(struct slc_config_rate rate, struct slc_buf *buf)
 {
     if (rate.count == 0)
         slc_buf_append_byte(buf, '0');
@@ -374,7 +374,7 @@ static bool parse_kind(const struct slc_option *option, struct slc_str key, stru
                        struct slc_value *value, struct slc_buf *canonical, struct slc_error *error)
 {
     struct slc_str trimmed = slc_str_trim(text);
-    struct slc_rate rate;
+    struct slc_config_rate rate;
     int choice;
 
     switch (option->kind) {

@@ -27,7 +27,7 @@ struct slc_raw {
     int64_t n_records;      /* and rejected ones, too */
     int64_t n_columns;
     struct slc_reject *rejects; /* in `arena`; a chunk borrows them */
-    int64_t n_rejects;
+    int64_t n_rejects, rejects_capacity;
     int32_t *record_of_row; /* likewise */
     struct slc_arena arena;
     bool is_split;

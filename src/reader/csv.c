@@ -11,13 +11,13 @@
 #include "reader/raw.h"
 #include "reader/sniff.h"
 
+enum { ORDINAL_BYTES = 24 }; /* room for any column's number */
+
 struct csv {
     char delimiter;
     char quote;
     int64_t first_row_bytes; /* where the data rows start in the input */
-    struct slc_buf tail;     /* the start of a row that the last chunk left over */
-    int64_t offset_bytes;    /* of the tail in the input */
-    bool at_end;             /* nothing is left but the tail */
+    struct slc_tail tail;
 };
 
 static bool csv_matches(struct slc_str head, struct slc_str file_name)
@@ -85,24 +85,28 @@ static bool fail_no_first_row(size_t len, bool ends_input, struct slc_error *err
                     ends_input ? "the file's " : "", len);
 }
 
-/* Names 0, 1, 2, ... of columns that have none, in `text` of 8 bytes each. */
+/* Names 0, 1, 2, ... of columns that have none, in `text` of ORDINAL_BYTES each. */
 static void number_columns(struct slc_str *names, int64_t n, char *text)
 {
-    for (int64_t i = 0; i < n; i++, text += 8)
-        names[i] = (struct slc_str){.data = text, .len = (size_t)snprintf(text, 8, "%d", (int)i)};
+    for (int64_t i = 0; i < n; i++, text += ORDINAL_BYTES) {
+        int len = snprintf(text, ORDINAL_BYTES, "%lld", (long long)i);
+
+        names[i] = (struct slc_str){.data = text, .len = (size_t)len};
+    }
 }
 
 static bool take_names(struct slc_reader *reader, const struct csv *csv, char *text, size_t len,
                        bool header, size_t *ret_used, struct slc_error *error)
 {
-    SLC_AUTO_FREE struct slc_str *cells = calloc(SLC_MAX_COLUMNS, sizeof(*cells));
-    SLC_AUTO_FREE char *ordinals = malloc(SLC_MAX_COLUMNS * (size_t)ORDINAL_BYTES);
+    size_t most = len < SLC_MAX_COLUMNS ? len + 1 : SLC_MAX_COLUMNS;
+    SLC_AUTO_FREE struct slc_str *cells = calloc(most, sizeof(*cells));
+    SLC_AUTO_FREE char *ordinals = malloc(most * ORDINAL_BYTES);
     int64_t n_cells;
     size_t used;
 
     if (!cells || !ordinals)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the column names");
-    used = slc_split_row(text, len, csv->delimiter, csv->quote, cells, SLC_MAX_COLUMNS, &n_cells);
+    used = slc_split_row(text, len, csv->delimiter, csv->quote, cells, (int64_t)most, &n_cells);
     if (n_cells > SLC_MAX_COLUMNS)
         return slc_fail(error, SLC_ERR_LIMIT,
                         "the first row has %lld columns; at most %d are allowed",
@@ -123,7 +127,7 @@ static bool take_names(struct slc_reader *reader, const struct csv *csv, char *t
 static void describe(struct slc_reader *reader, const struct csv *csv, bool header)
 {
     const char *input = slc_input_description(reader->input);
-    char shown[4] = {'"', csv->delimiter, '"', '\0'}, renamed[64] = "";
+    char shown[4] = {'"', csv->delimiter, '"', '\0'}, renamed[80] = "";
 
     if (reader->schema.n_renamed > 0)
         snprintf(renamed, sizeof(renamed), ", %lld empty or repeated column names made unique",
@@ -193,7 +197,7 @@ static void csv_close(struct slc_reader *reader)
     struct csv *csv = reader->state;
 
     if (csv)
-        slc_buf_release(&csv->tail);
+        slc_tail_release(&csv->tail);
     free(csv);
 }
 
@@ -203,9 +207,7 @@ static bool csv_rewind(struct slc_reader *reader, struct slc_error *error)
     char block[4096];
     int64_t left = csv->first_row_bytes;
 
-    slc_buf_clear(&csv->tail);
-    csv->offset_bytes = csv->first_row_bytes;
-    csv->at_end = false;
+    slc_tail_restart(&csv->tail, csv->first_row_bytes);
     while (left > 0) {
         size_t wanted = left < (int64_t)sizeof(block) ? (size_t)left : sizeof(block);
         int64_t got = slc_input_read(reader->input, block, wanted, error);
@@ -239,24 +241,6 @@ static int64_t last_row_end(const struct slc_raw *raw, int64_t n)
     return 0;
 }
 
-/* Read until `target` bytes are there or the input ends; its last row then ends
- * in a line end even if there was none. */
-static bool fill(struct slc_reader *reader, struct csv *csv, struct slc_raw *raw, int64_t *n,
-                 int64_t target, struct slc_error *error)
-{
-    while (*n < target && !csv->at_end) {
-        int64_t got = slc_input_read(reader->input, raw->bytes + *n, (size_t)(target - *n), error);
-
-        if (got < 0)
-            return false;
-        csv->at_end = got == 0;
-        *n += got;
-        if (csv->at_end && *n > 0 && raw->bytes[*n - 1] != '\n' && raw->bytes[*n - 1] != '\r')
-            raw->bytes[(*n)++] = '\n';
-    }
-    return true;
-}
-
 static int64_t count_records_before(struct slc_reader *reader, int64_t offset);
 
 static bool fail_long_row(const struct slc_reader *reader, int64_t offset, struct slc_error *error)
@@ -271,7 +255,7 @@ static bool fail_long_row(const struct slc_reader *reader, int64_t offset, struc
 static int fail_endless_row(struct slc_reader *reader, const struct csv *csv, int64_t n,
                             struct slc_error *error)
 {
-    int64_t offset = csv->offset_bytes, records;
+    int64_t offset = csv->tail.offset_bytes, records;
 
     if (n > reader->options.max_row_bytes)
         fail_long_row(reader, offset, error);
@@ -285,55 +269,34 @@ static int fail_endless_row(struct slc_reader *reader, const struct csv *csv, in
     return -1;
 }
 
-/* Keep what follows the whole rows for the next chunk. */
-static bool keep_tail(struct csv *csv, struct slc_raw *raw, int64_t n, struct slc_error *error)
-{
-    int64_t end = raw->n_bytes;
-
-    slc_buf_clear(&csv->tail);
-    slc_buf_append(&csv->tail, raw->bytes + end, (size_t)(n - end));
-    if (csv->tail.failed)
-        return slc_fail(error, SLC_ERR_MEMORY, "no memory for a row of %lld bytes",
-                        (long long)(n - end));
-    if (end % 64)
-        raw->structural[end / 64] &= (UINT64_C(1) << (end % 64)) - 1;
-    csv->offset_bytes += end;
-    return true;
-}
-
 static int csv_next(struct slc_reader *reader, struct slc_raw *raw, struct slc_error *error)
 {
     struct csv *csv = reader->state;
-    int64_t n = (int64_t)csv->tail.len, target = reader->options.chunk_bytes;
+    int64_t end = 0;
 
-    raw->offset_bytes = csv->offset_bytes;
-    for (bool first = true;; first = false) {
-        if (target <= n)
-            target = 2 * n;
-        if (!slc_raw_reserve(raw, target + 1, error))
+    if (!slc_tail_begin(&csv->tail, raw, error))
+        return -1;
+    while (end == 0) {
+        if (!slc_tail_fill(reader, &csv->tail, raw, error))
             return -1;
-        if (first && n > 0)
-            memcpy(raw->bytes, csv->tail.data, (size_t)n);
-        if (!fill(reader, csv, raw, &n, target, error))
-            return -1;
-        if (n == 0)
+        if (raw->n_bytes == 0)
             return 0;
-        memset(raw->bytes + n, 0, SLC_SCAN_SLACK_BYTES);
-        slc_csv_scan(raw->bytes, (size_t)n, csv->delimiter, csv->quote, raw->structural);
-        raw->n_bytes = last_row_end(raw, n);
-        if (raw->n_bytes > 0)
-            break;
-        if (csv->at_end || n > reader->options.max_row_bytes)
-            return fail_endless_row(reader, csv, n, error);
+        slc_csv_scan(raw->bytes, (size_t)raw->n_bytes, csv->delimiter, csv->quote, raw->structural);
+        end = last_row_end(raw, raw->n_bytes);
+        if (end == 0 && (csv->tail.at_end || raw->n_bytes > reader->options.max_row_bytes))
+            return fail_endless_row(reader, csv, raw->n_bytes, error);
     }
-    return keep_tail(csv, raw, n, error) ? 1 : -1;
+    if (!slc_tail_keep(&csv->tail, raw, end, error))
+        return -1;
+    if (end % 64)
+        raw->structural[end / 64] &= (UINT64_C(1) << (end % 64)) - 1;
+    return 1;
 }
 
 /* ---- Cutting rows into cells ------------------------------------------- */
 
 struct split {
     struct slc_raw *raw;
-    int64_t rejects_capacity;
     int64_t max_row_bytes;
     const char *bad_text_reason;
     bool all_utf8;
@@ -343,30 +306,7 @@ struct split {
 
 static void reject(struct split *s, int64_t start, int64_t end, const char *reason)
 {
-    enum { CLIP_BYTES = 1 << 20 };
-    struct slc_raw *raw = s->raw;
-    struct slc_str text = {.data = raw->bytes + start, .len = (size_t)(end - start)};
-
-    if (raw->n_rejects == s->rejects_capacity) {
-        int64_t capacity = s->rejects_capacity ? 2 * s->rejects_capacity : 16;
-        struct slc_reject *more =
-            slc_arena_alloc(&raw->arena, (size_t)capacity * sizeof(*more));
-
-        if (!more) {
-            s->failed = true;
-            return;
-        }
-        if (raw->n_rejects)
-            memcpy(more, raw->rejects, (size_t)raw->n_rejects * sizeof(*more));
-        raw->rejects = more;
-        s->rejects_capacity = capacity;
-    }
-    raw->rejects[raw->n_rejects++] = (struct slc_reject){
-        .row = raw->n_records,
-        .offset_bytes = raw->offset_bytes + start,
-        .reason = reason,
-        .text = slc_utf8_clip(text, CLIP_BYTES),
-    };
+    s->failed |= !slc_raw_reject(s->raw, start, end, reason);
 }
 
 static const char *width_reason(struct split *s, int64_t n_fields)
@@ -422,26 +362,6 @@ static bool end_row(struct split *s, struct slc_cell *cells, int64_t n_fields, i
     }
     if (has_quotes)
         unquote_cells(s, cells, quote);
-    return true;
-}
-
-/* Note which record each taken row is, once one was rejected before it. */
-static bool number_records(struct slc_raw *raw)
-{
-    int64_t reject_index = 0, row = 0;
-
-    if (raw->n_rows == raw->n_records)
-        return true;
-    raw->record_of_row =
-        slc_arena_alloc(&raw->arena, ((size_t)raw->n_rows + 1) * sizeof(*raw->record_of_row));
-    if (!raw->record_of_row)
-        return false;
-    for (int64_t record = 0; record < raw->n_records; record++) {
-        if (reject_index < raw->n_rejects && raw->rejects[reject_index].row == record + 1)
-            reject_index++;
-        else
-            raw->record_of_row[row++] = (int32_t)record;
-    }
     return true;
 }
 
@@ -508,7 +428,7 @@ static bool csv_split(struct slc_reader *reader, struct slc_raw *raw, struct slc
     split_rows(&s, csv->delimiter, csv->quote);
     if (s.long_row >= 0)
         return fail_long_row(reader, raw->offset_bytes + s.long_row, error);
-    if (s.failed || !number_records(raw))
+    if (s.failed || !slc_raw_number_records(raw))
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for a chunk's rejected rows");
     return true;
 }
@@ -523,12 +443,9 @@ static int64_t count_records_before(struct slc_reader *reader, int64_t offset)
     int64_t records = 0;
     bool good = raw && slc_input_rewind(reader->input, NULL) && csv_rewind(reader, NULL);
 
-    while (good && csv->offset_bytes < offset) {
-        good = csv_next(reader, raw, NULL) == 1;
-        raw->n_records = raw->n_rejects = 0;
-        raw->rejects = NULL;
-        slc_arena_reset(&raw->arena);
-        good = good && csv_split(reader, raw, NULL);
+    while (good && csv->tail.offset_bytes < offset) {
+        slc_raw_clear(raw);
+        good = csv_next(reader, raw, NULL) == 1 && csv_split(reader, raw, NULL);
         records += raw->n_records;
     }
     slc_raw_free(raw);

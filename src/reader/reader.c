@@ -8,7 +8,6 @@
 
 #include "base/cleanup.h"
 #include "base/digest.h"
-#include "reader/csv_scan.h"
 #include "reader/format.h"
 #include "reader/input.h"
 #include "reader/raw.h"
@@ -41,56 +40,6 @@ struct slc_reader_options slc_reader_default_options(void)
 
 /* ---- Raw parts --------------------------------------------------------- */
 
-bool slc_raw_reserve(struct slc_raw *raw, int64_t n_bytes, struct slc_error *error)
-{
-    size_t wanted = (size_t)n_bytes + SLC_SCAN_SLACK_BYTES;
-    uint64_t *structural;
-    char *bytes;
-
-    if (raw->capacity >= n_bytes)
-        return true;
-    if (n_bytes > INT32_MAX)
-        return slc_fail(error, SLC_ERR_LIMIT, "a row is longer than 2 GiB");
-    bytes = realloc(raw->bytes, wanted);
-    if (bytes)
-        raw->bytes = bytes;
-    structural = realloc(raw->structural, (SLC_SCAN_WORDS(wanted) + 1) * sizeof(*structural));
-    if (structural)
-        raw->structural = structural;
-    if (!bytes || !structural)
-        return slc_fail(error, SLC_ERR_MEMORY, "no memory for %lld bytes of input",
-                        (long long)n_bytes);
-    raw->capacity = n_bytes;
-    return true;
-}
-
-bool slc_raw_reserve_cells(struct slc_raw *raw, int64_t n_cells, struct slc_error *error)
-{
-    struct slc_cell *cells;
-
-    if (raw->cells_capacity >= n_cells)
-        return true;
-    n_cells += n_cells / 8;
-    cells = malloc((size_t)n_cells * sizeof(*cells));
-    if (!cells)
-        return slc_fail(error, SLC_ERR_MEMORY, "no memory for %lld cells", (long long)n_cells);
-    free(raw->cells);
-    raw->cells = cells;
-    raw->cells_capacity = n_cells;
-    return true;
-}
-
-void slc_raw_free(struct slc_raw *raw)
-{
-    if (!raw)
-        return;
-    free(raw->bytes);
-    free(raw->structural);
-    free(raw->cells);
-    slc_arena_release(&raw->arena);
-    free(raw);
-}
-
 static struct slc_raw *take_raw(struct slc_reader *reader)
 {
     struct slc_raw *raw;
@@ -102,12 +51,7 @@ static struct slc_raw *take_raw(struct slc_reader *reader)
     pthread_mutex_unlock(&reader->sync->pool);
     if (!raw)
         return calloc(1, sizeof(*raw));
-    slc_arena_reset(&raw->arena);
-    raw->rejects = NULL;
-    raw->n_rejects = raw->n_rows = raw->n_records = 0;
-    raw->record_of_row = NULL;
-    raw->is_split = false;
-    raw->next = NULL;
+    slc_raw_clear(raw);
     return raw;
 }
 

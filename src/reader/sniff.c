@@ -158,20 +158,21 @@ static bool counts_on(const struct slc_str *cells, int64_t n_cells)
 bool slc_sniff_header(struct slc_str sample, char delimiter, char quote,
                       const struct slc_na_set *na)
 {
+    size_t most = sample.len < SLC_MAX_COLUMNS ? sample.len + 1 : SLC_MAX_COLUMNS;
     SLC_AUTO_FREE char *text = slc_str_dup(sample);
-    SLC_AUTO_FREE struct slc_str *first = calloc(SLC_MAX_COLUMNS, sizeof(*first));
-    SLC_AUTO_FREE struct slc_str *cells = calloc(SLC_MAX_COLUMNS, sizeof(*cells));
-    SLC_AUTO_FREE enum slc_type *below = calloc(SLC_MAX_COLUMNS, sizeof(*below));
+    SLC_AUTO_FREE struct slc_str *first = calloc(most, sizeof(*first));
+    SLC_AUTO_FREE struct slc_str *cells = calloc(most, sizeof(*cells));
+    SLC_AUTO_FREE enum slc_type *below = calloc(most, sizeof(*below));
     int64_t n_first, n_cells;
     size_t at;
 
     if (!text || !first || !cells || !below)
         return true;
-    at = slc_split_row(text, sample.len, delimiter, quote, first, SLC_MAX_COLUMNS, &n_first);
-    if (n_first > SLC_MAX_COLUMNS || counts_on(first, n_first))
+    at = slc_split_row(text, sample.len, delimiter, quote, first, (int64_t)most, &n_first);
+    if (n_first > (int64_t)most || counts_on(first, n_first))
         return true;
     for (int row = 0; row < HEADER_ROWS && at < sample.len; row++) {
-        at += slc_split_row(text + at, sample.len - at, delimiter, quote, cells, SLC_MAX_COLUMNS,
+        at += slc_split_row(text + at, sample.len - at, delimiter, quote, cells, (int64_t)most,
                             &n_cells);
         if (n_cells == 1 && slc_str_trim(cells[0]).len == 0)
             continue;

@@ -212,7 +212,7 @@ static void rates(void **state)
     char text[64];
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        struct slc_rate rate;
+        struct slc_config_rate rate;
 
         snprintf(text, sizeof(text), "limits.rate=%s", good[i].text);
         set(config, text);

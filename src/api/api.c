@@ -1,0 +1,237 @@
+/* The table of routes, and the desk. */
+#include "api/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/internal.h"
+#include "base/time.h"
+
+#define REGISTRY_BLOCKED "{\"registry\":\"blocked\"}"
+
+static const struct slc_route routes[] = {
+    {SLC_HTTP_POST, "/check_fingerprint", SLC_ACCESS_OPEN, true, slc_api_check_fingerprint, NULL,
+     "Show the key, be approved"},
+    {SLC_HTTP_GET, "/register_replicas", SLC_ACCESS_SESSION, true, slc_api_register_replicas,
+     REGISTRY_BLOCKED, "Register every READY ticket"},
+    {SLC_HTTP_GET, "/stop_calling_registry", SLC_ACCESS_SESSION, true,
+     slc_api_stop_calling_registry, NULL, "End this caller's session"},
+    {SLC_HTTP_POST, "/loadDf2redis", SLC_ACCESS_SESSION, true, slc_api_load_df2redis, NULL,
+     "Load every REGISTERED ticket and wait for it"},
+    {SLC_HTTP_GET, "/getRegisteredReplics", SLC_ACCESS_SESSION, true,
+     slc_api_get_registered_replics, NULL, "Name the registered replicas, newest first"},
+    {SLC_HTTP_POST, "/getTopNFromReplica", SLC_ACCESS_SESSION, true, slc_api_get_top_n, NULL,
+     "The first rows of a replica, in load order"},
+    {SLC_HTTP_POST, "/clearRedisCache", SLC_ACCESS_SESSION, true, slc_api_clear_redis_cache, NULL,
+     "Remove a replica's rows, keep its registration"},
+    {SLC_HTTP_GET, "/unregister_replicas", SLC_ACCESS_SESSION, true, slc_api_unregister_replicas,
+     NULL, "Remove every replica and make its ticket READY again"},
+
+    {SLC_HTTP_GET, "/v1/replicas", SLC_ACCESS_SESSION, true, slc_api_v1_replicas, NULL,
+     "The registered replicas, newest first"},
+    {SLC_HTTP_GET, "/v1/replicas/{name}", SLC_ACCESS_SESSION, true, slc_api_v1_replica, NULL,
+     "A replica's metadata"},
+    {SLC_HTTP_DELETE, "/v1/replicas/{name}", SLC_ACCESS_SESSION, true, slc_api_v1_replica_delete,
+     NULL, "Remove a replica: rows, metadata and registry entry"},
+    {SLC_HTTP_GET, "/v1/replicas/{name}/profile", SLC_ACCESS_SESSION, true, slc_api_v1_profile,
+     NULL, "A replica's statistics by column"},
+    {SLC_HTTP_GET, "/v1/replicas/{name}/rows/{key}", SLC_ACCESS_SESSION, true, slc_api_v1_row, NULL,
+     "One row by its key"},
+    {SLC_HTTP_GET, "/v1/tickets", SLC_ACCESS_SESSION, true, slc_api_v1_tickets, NULL,
+     "The tickets of the stream directory, newest first"},
+    {SLC_HTTP_POST, "/v1/loads", SLC_ACCESS_SESSION, true, slc_api_v1_loads_post, NULL,
+     "Start to load tickets"},
+    {SLC_HTTP_GET, "/v1/loads", SLC_ACCESS_SESSION, true, slc_api_v1_loads, NULL,
+     "The latest loads, newest first"},
+    {SLC_HTTP_GET, "/v1/loads/{id}", SLC_ACCESS_SESSION, true, slc_api_v1_load, NULL,
+     "How far a load is"},
+
+    {SLC_HTTP_GET, "/healthz", SLC_ACCESS_OPEN, false, slc_api_healthz, NULL,
+     "The process is alive"},
+    {SLC_HTTP_GET, "/readyz", SLC_ACCESS_OPEN, false, slc_api_readyz, NULL,
+     "Redis and the stream directory are there"},
+    {SLC_HTTP_GET, "/metrics", SLC_ACCESS_SESSION, false, slc_api_metrics, NULL,
+     "Counters for Prometheus"},
+};
+
+enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
+
+const struct slc_route *slc_api_routes(size_t *ret_count)
+{
+    *ret_count = ROUTES;
+    return routes;
+}
+
+/* ---- The desk ------------------------------------------------------------ */
+
+static void free_task(struct slc_api_task *task)
+{
+    free(task->replica);
+    free(task);
+}
+
+/* Wait for a task; NULL when the API stops. */
+static struct slc_api_task *next_task(struct slc_api *api)
+{
+    struct slc_api_task *task = NULL;
+
+    pthread_mutex_lock(&api->lock);
+    while (!api->first && !api->stopping)
+        pthread_cond_wait(&api->work, &api->lock);
+    if (!api->stopping) {
+        task = api->first;
+        api->first = task->next;
+        if (!api->first)
+            api->last = NULL;
+        api->task_count--;
+    }
+    pthread_mutex_unlock(&api->lock);
+    return task;
+}
+
+static void *sit_at_desk(void *argument)
+{
+    struct slc_api *api = argument;
+    struct slc_api_task *task;
+
+    while ((task = next_task(api))) {
+        struct slc_http_response response = {0};
+
+        task->run(api, task, &response);
+        slc_http_complete(task->pending, &response); /* NULL only releases the response */
+        free_task(task);
+    }
+    return NULL;
+}
+
+/* Room for one more? Then it is taken. */
+static bool reserve(struct slc_api *api)
+{
+    bool room;
+
+    pthread_mutex_lock(&api->lock);
+    room = !api->stopping && api->task_count < SLC_API_DESK_MAX;
+    if (room)
+        api->task_count++;
+    pthread_mutex_unlock(&api->lock);
+    return room;
+}
+
+void slc_api_desk(struct slc_api *api, struct slc_http_request *request,
+                  struct slc_http_response *response, const struct slc_api_task *task)
+{
+    struct slc_api_task *copy = malloc(sizeof(*copy));
+
+    if (!copy) {
+        free(task->replica);
+        slc_http_detail(response, 500, "Out of memory");
+        return;
+    }
+    *copy = *task;
+    copy->next = NULL;
+    if (!reserve(api)) {
+        free_task(copy);
+        slc_http_detail(response, 503, "Too many calls are waiting; try again later");
+        slc_http_set_retry_after(response, SLC_API_RETRY_AFTER_SEC);
+        return;
+    }
+    copy->pending = slc_http_suspend(request);
+    pthread_mutex_lock(&api->lock);
+    if (api->last)
+        api->last->next = copy;
+    else
+        api->first = copy;
+    api->last = copy;
+    pthread_cond_signal(&api->work);
+    pthread_mutex_unlock(&api->lock);
+}
+
+/* ---- The API ------------------------------------------------------------- */
+
+static bool start(struct slc_api *api, struct slc_error *error)
+{
+    if (!slc_router_add(api->router, routes, ROUTES, error))
+        return false;
+    if (pthread_create(&api->desk, NULL, sit_at_desk, api) != 0)
+        return slc_fail(error, SLC_ERR_INTERNAL, "cannot start a thread for the API");
+    api->desk_started = true;
+    return true;
+}
+
+struct slc_api *slc_api_new(const struct slc_api_options *options, struct slc_error *error)
+{
+    struct slc_api *api = calloc(1, sizeof(*api));
+
+    if (!api || pthread_mutex_init(&api->lock, NULL) != 0)
+        goto no_memory;
+    if (pthread_mutex_init(&api->ready_lock, NULL) != 0) {
+        pthread_mutex_destroy(&api->lock);
+        goto no_memory;
+    }
+    if (pthread_cond_init(&api->work, NULL) != 0) {
+        pthread_mutex_destroy(&api->lock);
+        pthread_mutex_destroy(&api->ready_lock);
+        goto no_memory;
+    }
+    api->options = *options;
+    api->started_usec = slc_now_usec();
+    api->router = slc_router_new();
+    api->metrics = slc_api_metrics_new(routes, ROUTES);
+    if (!api->router || !api->metrics) {
+        slc_api_free(api);
+        slc_fail(error, SLC_ERR_MEMORY, "no memory for the API");
+        return NULL;
+    }
+    if (!start(api, error)) {
+        slc_api_free(api);
+        return NULL;
+    }
+    return api;
+no_memory:
+    free(api);
+    slc_fail(error, SLC_ERR_MEMORY, "no memory for the API");
+    return NULL;
+}
+
+void slc_api_free(struct slc_api *api)
+{
+    if (!api)
+        return;
+    pthread_mutex_lock(&api->lock);
+    api->stopping = true;
+    pthread_cond_broadcast(&api->work);
+    pthread_mutex_unlock(&api->lock);
+    if (api->desk_started)
+        pthread_join(api->desk, NULL);
+    while (api->first) {
+        struct slc_api_task *task = api->first;
+        struct slc_http_response response = {0};
+
+        api->first = task->next;
+        slc_http_detail(&response, 503, "The service is stopping");
+        slc_http_complete(task->pending, &response);
+        free_task(task);
+    }
+    slc_router_free(api->router);
+    slc_api_metrics_free(api->metrics);
+    pthread_cond_destroy(&api->work);
+    pthread_mutex_destroy(&api->lock);
+    pthread_mutex_destroy(&api->ready_lock);
+    free(api);
+}
+
+const struct slc_router *slc_api_router(const struct slc_api *api)
+{
+    return api->router;
+}
+
+void slc_api_set_server(struct slc_api *api, struct slc_http_server *server)
+{
+    atomic_store(&api->server, server);
+}
+
+void slc_api_record(struct slc_api *api, const struct slc_http_record *record)
+{
+    slc_api_metrics_request(api->metrics, record->route, record->status, record->duration_usec,
+                            record->response_bytes);
+}

@@ -1,0 +1,49 @@
+/* The product's routes: the compatible endpoints and v1, over what the service
+ * puts together (docs/api.md says what each one answers).
+ *
+ * Handlers that read the stream directory or load suspend their request and are
+ * done by one thread of the API's own (the desk) or by the queue; the others
+ * answer on the server's thread. Nothing here knows sockets or processes. */
+#ifndef SLC_API_API_H
+#define SLC_API_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "http/session.h"
+#include "job/inbox.h"
+#include "job/queue.h"
+#include "redis/pool.h"
+
+struct slc_api_options {
+    struct slc_redis_pool *pool; /* borrowed, as all of these */
+    struct slc_inbox *inbox;
+    struct slc_queue *queue;
+    struct slc_sessions *sessions;
+};
+
+struct slc_api;
+
+/* The table: every route there is. */
+const struct slc_route *slc_api_routes(size_t *ret_count);
+
+/* Errors: MEMORY, INTERNAL. */
+struct slc_api *slc_api_new(const struct slc_api_options *options, struct slc_error *error);
+
+/* When the server has stopped and before the queue does: what the desk has not
+ * begun is dropped. NULL is fine. */
+void slc_api_free(struct slc_api *api);
+
+/* For slc_http_server_options: the router, and `api` itself is the context. */
+const struct slc_router *slc_api_router(const struct slc_api *api);
+
+/* The server, for /metrics; NULL before it is there and when it stops. */
+void slc_api_set_server(struct slc_api *api, struct slc_http_server *server);
+
+/* Count a request that is over (slc_http_server_options.on_done). */
+void slc_api_record(struct slc_api *api, const struct slc_http_record *record);
+
+#endif

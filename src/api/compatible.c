@@ -1,0 +1,247 @@
+/* The endpoints of the old service, with its bodies. */
+#include <string.h>
+
+#include "api/internal.h"
+#include "base/json.h"
+#include "store/store.h"
+
+enum { TOP_DEFAULT = 10, TOP_MAX = 100000 };
+
+void slc_api_check_fingerprint(struct slc_http_request *request,
+                               struct slc_http_response *response, void *context)
+{
+    static const char denied[] = "{\"auth_status\":\"denied\",\"isApprovedSession\":false}";
+    struct slc_api *api = context;
+    struct slc_params *params = slc_api_params(request, response);
+    char cookie[SLC_SESSION_COOKIE_BYTES];
+    struct slc_str key = {0};
+    int64_t retry_after_sec = 1;
+
+    if (!params)
+        return;
+    slc_params_text(params, "md5_key", SLC_PARAM_REQUIRED, 0, SLC_AUTH_SECRET_MAX_BYTES, &key);
+    if (slc_params_refused(params, response)) {
+        /* The answer repeats what was given; a key that is too long is still one. */
+        if (slc_params_has(params, "md5_key"))
+            slc_http_json_text(response, 401, denied);
+        return;
+    }
+    switch (slc_session_approve(api->options.sessions, &request->client, key, cookie,
+                                &retry_after_sec)) {
+    case SLC_SESSION_APPROVED:
+        slc_http_json_text(response, 200,
+                           "{\"auth_status\":\"approved\",\"isApprovedSession\":true}");
+        (void)slc_http_set_header(response, "set-cookie", slc_str_from(cookie));
+        break;
+    case SLC_SESSION_DENIED:
+        slc_http_json_text(response, 401, denied);
+        break;
+    case SLC_SESSION_SLOWED:
+        slc_http_json_text(response, 429, denied);
+        slc_http_set_retry_after(response, retry_after_sec);
+        break;
+    case SLC_SESSION_UNAVAILABLE:
+        slc_http_detail(response, 503, "Sessions cannot be kept at the moment");
+        slc_http_set_retry_after(response, SLC_API_RETRY_AFTER_SEC);
+        break;
+    }
+}
+
+void slc_api_stop_calling_registry(struct slc_http_request *request,
+                                   struct slc_http_response *response, void *context)
+{
+    struct slc_api *api = context;
+    struct slc_session_caller caller = slc_session_caller_of(request);
+    char cookie[SLC_SESSION_COOKIE_BYTES];
+    struct slc_error error = {0};
+
+    if (!slc_session_end(api->options.sessions, &caller, cookie, &error)) {
+        slc_api_fail(response, &error);
+        return;
+    }
+    slc_http_json_text(response, 200, "null");
+    (void)slc_http_set_header(response, "set-cookie", slc_str_from(cookie));
+}
+
+/* ---- Registering --------------------------------------------------------- */
+
+static void run_register(struct slc_api *api, struct slc_api_task *task,
+                         struct slc_http_response *response)
+{
+    SLC_AUTO_INBOX_LISTING struct slc_inbox_listing listing = {0};
+    struct slc_redis *redis = slc_api_redis(api, response);
+    struct slc_error error = {0};
+
+    (void)task;
+    if (!redis)
+        return;
+    if (slc_inbox_scan(api->options.inbox, redis, &listing, &error) &&
+        slc_inbox_register(api->options.inbox, redis, &listing, NULL, NULL, &error))
+        slc_http_json_text(response, 200, "{\"registry\":\"success\"}");
+    else
+        slc_api_fail(response, &error);
+    slc_redis_pool_give(api->options.pool, redis);
+}
+
+void slc_api_register_replicas(struct slc_http_request *request,
+                               struct slc_http_response *response, void *context)
+{
+    slc_api_desk(context, request, response, &(struct slc_api_task){.run = run_register});
+}
+
+static void run_unregister(struct slc_api *api, struct slc_api_task *task,
+                           struct slc_http_response *response)
+{
+    struct slc_redis *redis = slc_api_redis(api, response);
+    struct slc_error error = {0};
+
+    (void)task;
+    if (!redis)
+        return;
+    /* A load that ended afterwards would put its replica back. */
+    slc_queue_hold(api->options.queue);
+    if (slc_inbox_unregister(api->options.inbox, redis, &error))
+        slc_http_json_text(response, 200, "{\"unregistry\":\"success\"}");
+    else
+        slc_api_fail(response, &error);
+    slc_queue_resume(api->options.queue);
+    slc_redis_pool_give(api->options.pool, redis);
+}
+
+void slc_api_unregister_replicas(struct slc_http_request *request,
+                                 struct slc_http_response *response, void *context)
+{
+    slc_api_desk(context, request, response, &(struct slc_api_task){.run = run_unregister});
+}
+
+/* ---- Loading ------------------------------------------------------------- */
+
+/* The shape of an address (RFC 5321 without its quoted and literal forms):
+ * something, one '@', a domain. */
+static bool is_address(struct slc_str text)
+{
+    size_t at = 0, ats = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        if (c <= 0x20 || c == 0x7f || (c < 0x80 && strchr("()<>[]:;,\\\"", c)))
+            return false;
+        if (c == '@') {
+            at = i;
+            ats++;
+        }
+    }
+    return ats == 1 && at > 0 && at <= 64 && at + 1 < text.len && text.data[at + 1] != '.' &&
+           text.data[text.len - 1] != '.';
+}
+
+void slc_api_load_df2redis(struct slc_http_request *request, struct slc_http_response *response,
+                           void *context)
+{
+    struct slc_params *params = slc_api_params(request, response);
+    struct slc_api_task task = {.run = slc_api_run_load, .wait = true};
+    struct slc_str email = {0};
+
+    if (!params)
+        return;
+    if (slc_params_text(params, "email", SLC_PARAM_OPTIONAL, 0, 254, &email) && email.len > 0 &&
+        !is_address(email))
+        slc_params_note(params, "email", "value_error",
+                        "value is not a valid email address: it needs the form name@domain");
+    slc_params_bool(params, "force_reload", SLC_PARAM_OPTIONAL, &task.force);
+    if (slc_params_refused(params, response))
+        return;
+    slc_api_desk(context, request, response, &task);
+}
+
+/* ---- Reading and clearing ------------------------------------------------ */
+
+void slc_api_get_registered_replics(struct slc_http_request *request,
+                                    struct slc_http_response *response, void *context)
+{
+    SLC_AUTO_BUF struct slc_buf list = {0};
+    struct slc_api *api = context;
+    struct slc_redis *redis = slc_api_redis(api, response);
+    struct slc_names names = {0};
+    struct slc_error error = {0};
+    struct slc_buf *json;
+    bool good;
+
+    (void)request;
+    if (!redis)
+        return;
+    good = slc_store_list(redis, slc_inbox_registry_key(api->options.inbox), &names, &error);
+    slc_redis_pool_give(api->options.pool, redis);
+    if (!good) {
+        slc_api_fail(response, &error);
+        return;
+    }
+    for (int64_t i = 0; i < names.n_names; i++) {
+        if (i > 0)
+            slc_buf_append_text(&list, ", ");
+        slc_buf_append_text(&list, names.names[i]);
+    }
+    if (names.n_names == 0)
+        slc_buf_append_text(&list, "EMPTY");
+    json = slc_http_json(response, 200);
+    slc_buf_append_text(json, "{\"LIST_OF_REGISTERED_REPLICS\":");
+    slc_api_json_text(json, slc_buf_view(&list));
+    slc_buf_append_byte(json, '}');
+    json->failed |= list.failed;
+    slc_store_names_release(&names);
+}
+
+void slc_api_get_top_n(struct slc_http_request *request, struct slc_http_response *response,
+                       void *context)
+{
+    struct slc_api *api = context;
+    struct slc_params *params = slc_api_params(request, response);
+    struct slc_str replica = {0};
+    int64_t n = TOP_DEFAULT, rows;
+    struct slc_error error = {0};
+    struct slc_redis *redis;
+
+    if (!params)
+        return;
+    slc_params_text(params, "replica", SLC_PARAM_REQUIRED, 1, 200, &replica);
+    slc_params_int(params, "topn", SLC_PARAM_OPTIONAL, 1, TOP_MAX, &n);
+    if (slc_params_refused(params, response) || !slc_api_check_replica(api, replica, response))
+        return;
+    redis = slc_api_redis(api, response);
+    if (!redis)
+        return;
+    if (!slc_store_top(redis, replica, n, slc_http_json(response, 200), &rows, &error))
+        slc_api_fail(response, &error);
+    slc_redis_pool_give(api->options.pool, redis);
+}
+
+void slc_api_clear_redis_cache(struct slc_http_request *request,
+                               struct slc_http_response *response, void *context)
+{
+    struct slc_api *api = context;
+    struct slc_params *params = slc_api_params(request, response);
+    struct slc_str replica = {0}, key = slc_inbox_registry_key(api->options.inbox);
+    struct slc_error error = {0};
+    struct slc_redis *redis;
+    bool remove = false;
+
+    if (!params)
+        return;
+    slc_params_text(params, "replica", SLC_PARAM_REQUIRED, 1, 200, &replica);
+    slc_params_bool(params, "remove", SLC_PARAM_REQUIRED, &remove);
+    if (slc_params_refused(params, response) || !slc_api_check_replica(api, replica, response))
+        return;
+    if (!remove) {
+        slc_http_json_text(response, 200, "{\"clear_cache\":\"skipped\"}");
+        return;
+    }
+    redis = slc_api_redis(api, response);
+    if (!redis)
+        return;
+    if (slc_store_drop(redis, key, replica, SLC_DROP_ROWS, &error))
+        slc_http_json_text(response, 200, "{\"clear_cache\":\"success\"}");
+    else
+        slc_api_fail(response, &error);
+    slc_redis_pool_give(api->options.pool, redis);
+}

@@ -1,0 +1,115 @@
+/* /healthz, /readyz and /metrics. */
+#include "api/internal.h"
+#include "base/json.h"
+#include "base/time.h"
+
+void slc_api_healthz(struct slc_http_request *request, struct slc_http_response *response,
+                     void *context)
+{
+    (void)request;
+    (void)context;
+    slc_http_json_text(response, 200, "{\"status\":\"ok\"}");
+}
+
+static bool ask_redis(struct slc_api *api)
+{
+    struct slc_redis *redis = slc_redis_pool_take(api->options.pool, NULL);
+    bool good = redis && slc_redis_call(redis, NULL, NULL, SLC_STR("PING"));
+
+    slc_redis_pool_give(api->options.pool, redis);
+    return good;
+}
+
+static bool ask_stream(struct slc_api *api)
+{
+    struct slc_inbox_dir *dir = slc_inbox_take(api->options.inbox, NULL);
+
+    slc_inbox_give(api->options.inbox, dir);
+    return dir != NULL;
+}
+
+/* Anybody may ask, and asking may take as long as Redis' timeout; so one looks
+ * at a time, what it saw counts for a second, and who comes meanwhile gets what
+ * was seen last. */
+static void look(struct slc_api *api, bool *ret_redis, bool *ret_stream)
+{
+    enum { FRESH_USEC = 1000000 };
+    bool mine = pthread_mutex_trylock(&api->ready_lock) == 0;
+
+    if (mine && (api->ready_usec == 0 || slc_monotonic_usec() - api->ready_usec > FRESH_USEC)) {
+        atomic_store(&api->redis_ready, ask_redis(api));
+        atomic_store(&api->stream_ready, ask_stream(api));
+        api->ready_usec = slc_monotonic_usec();
+    }
+    *ret_redis = atomic_load(&api->redis_ready);
+    *ret_stream = atomic_load(&api->stream_ready);
+    if (mine)
+        pthread_mutex_unlock(&api->ready_lock);
+}
+
+void slc_api_readyz(struct slc_http_request *request, struct slc_http_response *response,
+                    void *context)
+{
+    bool redis, stream;
+    struct slc_buf *json;
+
+    (void)request;
+    look(context, &redis, &stream);
+    json = slc_http_json(response, redis && stream ? 200 : 503);
+    slc_buf_printf(json, "{\"status\":\"%s\",\"redis\":\"%s\",\"stream_dir\":\"%s\"}",
+                   redis && stream ? "ready" : "not ready", redis ? "ok" : "unavailable",
+                   stream ? "ok" : "unavailable");
+    if (!(redis && stream))
+        slc_http_set_retry_after(response, SLC_API_RETRY_AFTER_SEC);
+}
+
+static void write_loads(const struct slc_queue_counts *counts, struct slc_buf *text)
+{
+    slc_buf_printf(text,
+                   "# HELP sluice_loads_total Loads that are over, by result.\n"
+                   "# TYPE sluice_loads_total counter\n"
+                   "sluice_loads_total{result=\"done\"} %lld\n"
+                   "sluice_loads_total{result=\"failed\"} %lld\n"
+                   "sluice_loads_total{result=\"skipped\"} %lld\n",
+                   (long long)counts->done, (long long)counts->failed, (long long)counts->skipped);
+    slc_api_metrics_value(text, "sluice_loads_waiting", "gauge", "Loads that wait their turn.",
+                          (double)counts->waiting);
+    slc_api_metrics_value(text, "sluice_loads_running", "gauge", "Loads under way.",
+                          (double)counts->running);
+    slc_api_metrics_value(text, "sluice_load_seconds_total", "counter", "Time spent in loads.",
+                          (double)counts->load_usec / 1e6);
+    slc_api_metrics_value(text, "sluice_rows_read_total", "counter",
+                          "Rows read by loads that succeeded.", (double)counts->rows_read);
+    slc_api_metrics_value(text, "sluice_rows_written_total", "counter",
+                          "Rows that Redis took in loads that succeeded.",
+                          (double)counts->rows_written);
+    slc_api_metrics_value(text, "sluice_rows_rejected_total", "counter",
+                          "Rows rejected in loads that succeeded.", (double)counts->rows_rejected);
+    slc_api_metrics_value(text, "sluice_duplicate_keys_total", "counter",
+                          "Rows of a key that occurred before, in loads that succeeded.",
+                          (double)counts->duplicate_keys);
+}
+
+void slc_api_metrics(struct slc_http_request *request, struct slc_http_response *response,
+                     void *context)
+{
+    struct slc_api *api = context;
+    struct slc_http_server *server = atomic_load(&api->server);
+    struct slc_buf *text = slc_http_json(response, 200);
+    struct slc_queue_counts counts;
+
+    (void)request;
+    response->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    slc_buf_append_text(text, "# HELP sluice_build_info The version that runs.\n"
+                              "# TYPE sluice_build_info gauge\n"
+                              "sluice_build_info{version=\"" SLC_VERSION "\"} 1\n");
+    slc_api_metrics_value(text, "sluice_start_time_seconds", "gauge",
+                          "When the process started, in seconds since 1970.",
+                          (double)api->started_usec / 1e6);
+    slc_api_metrics_write(api->metrics, text);
+    slc_api_metrics_value(text, "sluice_http_requests_in_flight", "gauge",
+                          "Requests whose answer is not sent yet.",
+                          server ? (double)slc_http_server_in_flight(server) : 0);
+    slc_queue_counts(api->options.queue, &counts);
+    write_loads(&counts, text);
+}

@@ -1,0 +1,106 @@
+/* Inside api: what the handlers share. */
+#ifndef SLC_API_INTERNAL_H
+#define SLC_API_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "api/metrics.h"
+#include "http/request.h"
+
+/* Something for the desk. */
+struct slc_api_task {
+    /* Fill in the response; or take `pending` over (set it to NULL) and answer
+     * later. */
+    void (*run)(struct slc_api *api, struct slc_api_task *task, struct slc_http_response *response);
+    struct slc_http_pending *pending;
+    bool force;
+    bool wait;     /* answer when the loads are over */
+    char *replica; /* owned; NULL: all */
+    struct slc_api_task *next;
+};
+
+enum { SLC_API_DESK_MAX = 256, SLC_API_RETRY_AFTER_SEC = 5 };
+
+struct slc_api {
+    struct slc_api_options options;
+    struct slc_router *router;
+    struct slc_api_metrics *metrics;
+    _Atomic(struct slc_http_server *) server;
+    int64_t started_usec; /* wall clock */
+
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t work;
+    struct slc_api_task *first, *last;
+    size_t task_count;
+    bool stopping;
+    pthread_t desk;
+    bool desk_started;
+
+    pthread_mutex_t ready_lock; /* held by the one who looks */
+    int64_t ready_usec;         /* monotonic, of the last look; 0: none */
+    atomic_bool redis_ready, stream_ready;
+};
+
+/* answer.c */
+
+/* The answer to a call that failed: 503 with Retry-After where trying again may
+ * help, 404, 409, else 500; always {"detail":"..."}. */
+void slc_api_fail(struct slc_http_response *response, const struct slc_error *error);
+
+/* The status that slc_api_fail() gives. */
+unsigned slc_api_status_of(const struct slc_error *error);
+
+/* A JSON string; bytes that are no UTF-8 become U+FFFD. */
+void slc_api_json_text(struct slc_buf *json, struct slc_str text);
+
+/* {"code":...,"message":...,"row":...,"column":...}, as in a ticket; "null" for NULL. */
+void slc_api_json_error(struct slc_buf *json, const struct slc_error *error);
+
+/* "2022-02-22T19:35:32.5Z" of microseconds since 1970, null for 0. */
+void slc_api_json_time(struct slc_buf *json, int64_t usec);
+
+/* A connection from the pool; NULL: the response says why not. */
+struct slc_redis *slc_api_redis(struct slc_api *api, struct slc_http_response *response);
+
+/* The parameters; NULL: the response is 500. */
+struct slc_params *slc_api_params(struct slc_http_request *request,
+                                  struct slc_http_response *response);
+
+/* The name may be one of a replica; false: the response is 404. */
+bool slc_api_check_replica(struct slc_api *api, struct slc_str name,
+                           struct slc_http_response *response);
+
+/* api.c: suspend the request and let the desk do it, or answer 503 when it has
+ * too much to do; `task` is copied, its `replica` taken over. */
+void slc_api_desk(struct slc_api *api, struct slc_http_request *request,
+                  struct slc_http_response *response, const struct slc_api_task *task);
+
+/* loads.c: a task's run(): submit what is to be loaded. */
+void slc_api_run_load(struct slc_api *api, struct slc_api_task *task,
+                      struct slc_http_response *response);
+
+/* The handlers. */
+SLC_HTTP_HANDLER(slc_api_check_fingerprint);
+SLC_HTTP_HANDLER(slc_api_register_replicas);
+SLC_HTTP_HANDLER(slc_api_stop_calling_registry);
+SLC_HTTP_HANDLER(slc_api_load_df2redis);
+SLC_HTTP_HANDLER(slc_api_get_registered_replics);
+SLC_HTTP_HANDLER(slc_api_get_top_n);
+SLC_HTTP_HANDLER(slc_api_clear_redis_cache);
+SLC_HTTP_HANDLER(slc_api_unregister_replicas);
+SLC_HTTP_HANDLER(slc_api_v1_replicas);
+SLC_HTTP_HANDLER(slc_api_v1_replica);
+SLC_HTTP_HANDLER(slc_api_v1_replica_delete);
+SLC_HTTP_HANDLER(slc_api_v1_profile);
+SLC_HTTP_HANDLER(slc_api_v1_row);
+SLC_HTTP_HANDLER(slc_api_v1_tickets);
+SLC_HTTP_HANDLER(slc_api_v1_loads_post);
+SLC_HTTP_HANDLER(slc_api_v1_loads);
+SLC_HTTP_HANDLER(slc_api_v1_load);
+SLC_HTTP_HANDLER(slc_api_healthz);
+SLC_HTTP_HANDLER(slc_api_readyz);
+SLC_HTTP_HANDLER(slc_api_metrics);
+
+#endif

@@ -1,0 +1,216 @@
+/* v1: replicas, their metadata, profile and rows. */
+#include "api/internal.h"
+#include "base/json.h"
+#include "store/store.h"
+
+/* The name in the path; false: the response is 404. */
+static bool take_name(struct slc_api *api, struct slc_http_request *request,
+                      struct slc_http_response *response, struct slc_str *ret_name)
+{
+    *ret_name = slc_http_request_part(request, "name");
+    return slc_api_check_replica(api, *ret_name, response);
+}
+
+/* A field of the metadata whose value is JSON, or null when it is not there. */
+static void write_json_field(struct slc_buf *json, const char *key, struct slc_str value)
+{
+    slc_json_key(json, key);
+    if (value.data && value.len > 0)
+        slc_buf_append_str(json, value);
+    else
+        slc_buf_append_text(json, "null");
+}
+
+static void write_text_field(struct slc_buf *json, const char *key, struct slc_str value)
+{
+    slc_json_key(json, key);
+    if (value.data)
+        slc_api_json_text(json, value);
+    else
+        slc_buf_append_text(json, "null");
+}
+
+static void write_replica(struct slc_buf *json, struct slc_str name, const struct slc_meta *meta)
+{
+    slc_json_comma(json);
+    slc_buf_append_byte(json, '{');
+    slc_json_key(json, "name");
+    slc_api_json_text(json, name);
+    slc_json_key(json, "loaded");
+    slc_buf_append_text(json, meta ? "true" : "false");
+    write_text_field(json, "load_dttm",
+                     meta ? slc_meta_get(meta, "LOAD_DTTM") : (struct slc_str){0});
+    write_text_field(json, "load_id", meta ? slc_meta_get(meta, "LOAD_ID") : (struct slc_str){0});
+    write_json_field(json, "shape", meta ? slc_meta_get(meta, "DF_SHAPE") : (struct slc_str){0});
+    slc_buf_append_byte(json, '}');
+}
+
+/* False when Redis failed. */
+static bool write_one_of_list(struct slc_redis *redis, struct slc_buf *json, struct slc_str name,
+                              struct slc_error *error)
+{
+    static const char *const wanted[] = {"LOAD_DTTM", "LOAD_ID", "DF_SHAPE"};
+    struct slc_meta meta = {0};
+    struct slc_error why = {0};
+
+    if (slc_store_meta(redis, name, wanted, 3, &meta, &why)) {
+        write_replica(json, name, &meta);
+        slc_meta_release(&meta);
+        return true;
+    }
+    if (why.code != SLC_ERR_NOT_FOUND) {
+        *error = why;
+        return false;
+    }
+    write_replica(json, name, NULL); /* registered, not loaded yet */
+    return true;
+}
+
+void slc_api_v1_replicas(struct slc_http_request *request, struct slc_http_response *response,
+                         void *context)
+{
+    struct slc_api *api = context;
+    struct slc_redis *redis = slc_api_redis(api, response);
+    struct slc_names names = {0};
+    struct slc_error error = {0};
+    struct slc_buf *json;
+    bool good;
+
+    (void)request;
+    if (!redis)
+        return;
+    json = slc_http_json(response, 200);
+    slc_buf_append_text(json, "{\"replicas\":[");
+    good = slc_store_list(redis, slc_inbox_registry_key(api->options.inbox), &names, &error);
+    for (int64_t i = 0; good && i < names.n_names; i++)
+        good = write_one_of_list(redis, json, slc_str_from(names.names[i]), &error);
+    slc_buf_append_text(json, "]}");
+    if (!good)
+        slc_api_fail(response, &error);
+    slc_store_names_release(&names);
+    slc_redis_pool_give(api->options.pool, redis);
+}
+
+/* Fields whose value is JSON text or a number; every other one is text. */
+static bool is_json_field(const char *name)
+{
+    static const char *const fields[] = {
+        "COLUMNS",      "DF_SHAPE",      "ZERO_STD_COLS",          "ZERO_STD_COLS_VALUES",
+        "DTYPES",       "IMPUTE",        "DUPLICATED_COLS",        "MISSING_DATA_COL_NAMES",
+        "SCALE",        "MEMORY_BEFORE", "MISSING_DATA_COUNT",     "MEMORY_AFTER",
+        "ROWS_READ",    "ROWS_WRITTEN",  "ROWS_REJECTED",          "DUPLICATE_KEYS",
+        "LOAD_SECONDS",
+    };
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        if (slc_str_is(slc_str_from(name), fields[i]))
+            return true;
+    return false;
+}
+
+/* They have answers of their own, or are the store's. */
+static bool is_left_out(const char *name)
+{
+    return slc_str_is(slc_str_from(name), "PROFILE") || slc_str_is(slc_str_from(name), "KEY_ORDER");
+}
+
+void slc_api_v1_replica(struct slc_http_request *request, struct slc_http_response *response,
+                        void *context)
+{
+    struct slc_api *api = context;
+    struct slc_meta meta = {0};
+    struct slc_error error = {0};
+    struct slc_redis *redis;
+    struct slc_str name;
+    struct slc_buf *json;
+
+    if (!take_name(api, request, response, &name) || !(redis = slc_api_redis(api, response)))
+        return;
+    if (slc_store_meta(redis, name, NULL, 0, &meta, &error)) {
+        json = slc_http_json(response, 200);
+        slc_buf_append_byte(json, '{');
+        slc_json_key(json, "name");
+        slc_api_json_text(json, name);
+        slc_json_key(json, "meta");
+        slc_buf_append_byte(json, '{');
+        for (int64_t i = 0; i < meta.n_fields; i++) {
+            if (is_left_out(meta.fields[i].name))
+                continue;
+            if (is_json_field(meta.fields[i].name))
+                write_json_field(json, meta.fields[i].name, meta.fields[i].value);
+            else
+                write_text_field(json, meta.fields[i].name, meta.fields[i].value);
+        }
+        slc_buf_append_text(json, "}}");
+        slc_meta_release(&meta);
+    } else {
+        slc_api_fail(response, &error);
+    }
+    slc_redis_pool_give(api->options.pool, redis);
+}
+
+void slc_api_v1_replica_delete(struct slc_http_request *request, struct slc_http_response *response,
+                               void *context)
+{
+    struct slc_api *api = context;
+    struct slc_error error = {0};
+    struct slc_redis *redis;
+    struct slc_str name;
+
+    if (!take_name(api, request, response, &name) || !(redis = slc_api_redis(api, response)))
+        return;
+    if (slc_store_drop(redis, slc_inbox_registry_key(api->options.inbox), name, SLC_DROP_ALL,
+                       &error))
+        (void)slc_http_json(response, 204);
+    else
+        slc_api_fail(response, &error);
+    slc_redis_pool_give(api->options.pool, redis);
+}
+
+void slc_api_v1_profile(struct slc_http_request *request, struct slc_http_response *response,
+                        void *context)
+{
+    static const char *const wanted[] = {"PROFILE"};
+    struct slc_api *api = context;
+    struct slc_meta meta = {0};
+    struct slc_error error = {0};
+    struct slc_redis *redis;
+    struct slc_str name, profile;
+
+    if (!take_name(api, request, response, &name) || !(redis = slc_api_redis(api, response)))
+        return;
+    if (slc_store_meta(redis, name, wanted, 1, &meta, &error)) {
+        profile = slc_meta_get(&meta, "PROFILE");
+        if (profile.data && profile.len > 0)
+            slc_buf_append_str(slc_http_json(response, 200), profile);
+        else
+            slc_http_detail(response, 404, "The replica has no profile");
+        slc_meta_release(&meta);
+    } else {
+        slc_api_fail(response, &error);
+    }
+    slc_redis_pool_give(api->options.pool, redis);
+}
+
+void slc_api_v1_row(struct slc_http_request *request, struct slc_http_response *response,
+                    void *context)
+{
+    struct slc_api *api = context;
+    struct slc_str name, key = slc_http_request_part(request, "key");
+    struct slc_error error = {0};
+    struct slc_redis *redis;
+    struct slc_buf *json;
+
+    if (!take_name(api, request, response, &name) || !(redis = slc_api_redis(api, response)))
+        return;
+    json = slc_http_json(response, 200);
+    slc_buf_append_byte(json, '{');
+    slc_json_key(json, "key");
+    slc_api_json_text(json, key);
+    slc_json_key(json, "values");
+    if (slc_store_row(redis, name, key, json, &error))
+        slc_buf_append_byte(json, '}');
+    else
+        slc_api_fail(response, &error);
+    slc_redis_pool_give(api->options.pool, redis);
+}

@@ -1,0 +1,89 @@
+#include "cli/replica.h"
+
+#include "base/num.h"
+#include "cli/text.h"
+
+enum { JSON_DEPTH = 16 };
+
+/* A reply's whole number; an error reply is none, and no failure. */
+static bool read_integer(struct slc_redis *redis, int64_t *ret_value, struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+
+    if (!slc_redis_read(redis, &reply, error))
+        return false;
+    *ret_value = reply->type == SLC_REPLY_INTEGER ? reply->integer : -1;
+    return true;
+}
+
+bool slc_replica_facts(struct slc_redis *redis, struct slc_str name,
+                       struct slc_replica_facts *ret_facts, struct slc_error *error)
+{
+    return slc_redis_append_call(redis, error, SLC_STR("HLEN"), name) &&
+           slc_redis_append_call(redis, error, SLC_STR("MEMORY"), SLC_STR("USAGE"), name) &&
+           read_integer(redis, &ret_facts->rows, error) &&
+           read_integer(redis, &ret_facts->memory_bytes, error);
+}
+
+struct json_object *slc_json_read(struct slc_str text)
+{
+    struct json_tokener *tokener;
+    struct json_object *object = NULL;
+
+    if (!text.data || text.len > INT32_MAX)
+        return NULL;
+    tokener = json_tokener_new_ex(JSON_DEPTH);
+    if (!tokener)
+        return NULL;
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
+    if (json_tokener_get_error(tokener) != json_tokener_success) {
+        json_object_put(object);
+        object = NULL;
+    }
+    json_tokener_free(tokener);
+    return object;
+}
+
+struct json_object *slc_meta_json(const struct slc_meta *meta, const char *field)
+{
+    return slc_json_read(slc_meta_get(meta, field));
+}
+
+int64_t slc_meta_int(const struct slc_meta *meta, const char *field)
+{
+    struct slc_str text = slc_meta_get(meta, field);
+    int64_t value = -1;
+
+    return text.data && slc_parse_int64(text.data, text.len, &value) ? value : -1;
+}
+
+int64_t slc_meta_columns(const struct slc_meta *meta)
+{
+    SLC_AUTO_JSON struct json_object *shape = slc_meta_json(meta, "DF_SHAPE");
+
+    if (!json_object_is_type(shape, json_type_array) || json_object_array_length(shape) != 2)
+        return -1;
+    return json_object_get_int64(json_object_array_get_idx(shape, 1));
+}
+
+void slc_text_stamp(struct slc_buf *buf, struct slc_str stamp)
+{
+    enum { DATE = 10, WHOLE = 19 };
+
+    if (stamp.len == WHOLE && stamp.data[DATE] == ':') {
+        slc_text_safe(buf, (struct slc_str){.data = stamp.data, .len = DATE});
+        slc_buf_append_byte(buf, ' ');
+        slc_text_safe(buf, (struct slc_str){.data = stamp.data + DATE + 1, .len = WHOLE - DATE - 1});
+    } else if (stamp.data) {
+        slc_text_safe(buf, stamp);
+    }
+}
+
+struct slc_str slc_json_text_of(struct json_object *value)
+{
+    if (!json_object_is_type(value, json_type_string))
+        return SLC_STR("");
+    return (struct slc_str){.data = json_object_get_string(value),
+                            .len = (size_t)json_object_get_string_len(value)};
+}

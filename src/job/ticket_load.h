@@ -1,0 +1,79 @@
+/* One ticket of the stream directory, from end to end: may it be loaded, is its
+ * data file whole, load it, and say in the ticket what came of it.
+ *
+ * A fault of the data or the ticket marks the ticket FAILED. Where a peer failed
+ * or the load was stopped (class RETRY) the ticket stays as it was, so that it
+ * can be tried again. */
+#ifndef SLC_JOB_TICKET_LOAD_H
+#define SLC_JOB_TICKET_LOAD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "config/config.h"
+#include "job/inbox.h"
+#include "load/load.h"
+#include "redis/url.h"
+#include "source/settle.h"
+
+enum slc_ticket_outcome {
+    SLC_TICKET_OUTCOME_LOADED,
+    SLC_TICKET_OUTCOME_FAILED,  /* report->error says why */
+    SLC_TICKET_OUTCOME_SKIPPED, /* its state does not ask for a load (any more), or it is gone */
+    SLC_TICKET_OUTCOME_WAIT,    /* the data file still grows: call again after wait_ms */
+};
+
+/* A growing file is waited for so long, then its ticket fails. */
+enum { SLC_SETTLE_PATIENCE_SEC = 900 };
+
+/* What one try is about; the settling of its file is kept from try to try. */
+struct slc_ticket_try {
+    const char *ticket_name;
+    bool force;                    /* whatever its state is */
+    const struct slc_error *fault; /* found before: only mark the ticket; NULL: none */
+    struct slc_settle settle;      /* zeroed before the first try */
+    int64_t first_usec;            /* monotonic, set by the first try; 0 before */
+    const atomic_bool *cancel;
+    struct slc_load_progress *progress;
+};
+
+struct slc_ticket_report {
+    enum slc_ticket_outcome outcome;
+    enum slc_ticket_status status; /* of the ticket afterwards, as far as it is known */
+    char load_dttm[64];            /* of the ticket afterwards, "" when unknown */
+    int64_t wait_ms;               /* WAIT */
+    struct slc_load_result result; /* LOADED; what is known of it when FAILED */
+    struct slc_error error;        /* FAILED */
+    /* The rows are as reported, but the ticket could not be brought up to date
+     * (code NONE: it was). */
+    struct slc_error ticket_error;
+};
+
+/* What one loading thread has of its own: a connection. */
+struct slc_ticket_loader;
+
+struct slc_ticket_loader_options {
+    const struct slc_config *config;       /* borrowed, as all of these */
+    const struct slc_redis_url *redis_url;
+    struct slc_inbox *inbox;
+};
+
+/* Does not connect yet. Errors: MEMORY. */
+struct slc_ticket_loader *
+slc_ticket_loader_new(const struct slc_ticket_loader_options *options, struct slc_error *error);
+void slc_ticket_loader_free(struct slc_ticket_loader *loader); /* NULL is fine */
+
+/* Connect when not connected and, the first time, remove what dead loads left.
+ * Loads do it themselves, with patience; this is one try. Errors: those of
+ * redis/. `ret_swept` may be NULL. */
+bool slc_ticket_loader_connect(struct slc_ticket_loader *loader, int64_t *ret_swept,
+                               struct slc_error *error);
+
+/* One try at one ticket. The report is filled in whatever happens. */
+void slc_ticket_load(struct slc_ticket_loader *loader, struct slc_ticket_try *attempt,
+                     struct slc_ticket_report *report);
+
+#endif

@@ -1,0 +1,200 @@
+#include "service/events.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/utf8.h"
+#include "source/names.h"
+
+bool slc_service_open_log(const struct slc_config *config, struct slc_error *error)
+{
+    const char *file = slc_config_text(config, "log.file");
+    /* The choices stand in the order of the enum. */
+    enum slc_log_level level = (enum slc_log_level)slc_config_choice(config, "log.level");
+    bool text = slc_config_is(config, "log.format", "text") ||
+                (slc_config_is(config, "log.format", "auto") && !*file && isatty(STDERR_FILENO));
+
+    return slc_log_open(file, level, text ? SLC_LOG_TEXT : SLC_LOG_JSON, error);
+}
+
+/* ---- A new configuration ------------------------------------------------- */
+
+static bool differs(const struct slc_config *old, const struct slc_config *new,
+                    const struct slc_option *option)
+{
+    SLC_AUTO_BUF struct slc_buf a = {0};
+    SLC_AUTO_BUF struct slc_buf b = {0};
+
+    if (option->flags & SLC_OPTION_PER_COLUMN)
+        return false; /* compared as columns */
+    if (option->kind == SLC_OPTION_TEXT) /* shown, a secret would look like any other */
+        return strcmp(slc_config_text(old, option->key), slc_config_text(new, option->key)) != 0;
+    slc_config_show(old, option, &a);
+    slc_config_show(new, option, &b);
+    return !slc_str_eq(slc_buf_view(&a), slc_buf_view(&b));
+}
+
+static bool columns_differ(const struct slc_config *old, const struct slc_config *new)
+{
+    size_t count = slc_config_column_count(old);
+
+    if (count != slc_config_column_count(new))
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(slc_config_column_name(old, i), slc_config_column_name(new, i)) != 0)
+            return true;
+        for (int step = 0; step < SLC_COLUMN_STEPS; step++) {
+            const char *a = slc_config_column_value(old, i, (enum slc_column_step)step);
+            const char *b = slc_config_column_value(new, i, (enum slc_column_step)step);
+
+            if (!a != !b || (a && strcmp(a, b) != 0))
+                return true;
+        }
+    }
+    return false;
+}
+
+void slc_service_take_over(const struct slc_config *old, const struct slc_config *new)
+{
+    struct slc_error error = {0};
+
+    if (!slc_service_open_log(new, &error)) {
+        slc_log(SLC_LOG_ERROR, "the new log cannot be opened; the old one goes on",
+                SLC_LOG_TEXT_FIELD("reason", error.message));
+        return;
+    }
+    for (size_t i = 0; i < slc_option_count(); i++) {
+        const struct slc_option *option = slc_option_at(i);
+
+        if (strncmp(option->key, "log.", 4) != 0 && differs(old, new, option))
+            slc_log(SLC_LOG_WARNING, "an option has changed and needs a restart",
+                    SLC_LOG_TEXT_FIELD("option", option->key));
+    }
+    if (columns_differ(old, new))
+        slc_log(SLC_LOG_WARNING, "an option has changed and needs a restart",
+                SLC_LOG_TEXT_FIELD("option", "prep.columns"));
+    slc_log(SLC_LOG_INFO, "the configuration was read again");
+}
+
+/* ---- Hooks --------------------------------------------------------------- */
+
+/* The log is UTF-8; what comes from outside need not be. */
+static char *printable(const char *text, char *copy, size_t size_bytes)
+{
+    size_t len = strlen(text) < size_bytes - 1 ? strlen(text) : size_bytes - 1, at = 0;
+
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    while (at < len) {
+        at += slc_utf8_valid_prefix(copy + at, len - at);
+        if (at < len)
+            copy[at] = '?';
+    }
+    return copy;
+}
+
+static char *describe(const struct slc_error *error, char text[SLC_ERROR_TEXT_BYTES])
+{
+    char raw[SLC_ERROR_TEXT_BYTES];
+
+    return printable(slc_error_format(error, raw, sizeof(raw)), text, SLC_ERROR_TEXT_BYTES);
+}
+
+/* What machines ask every few seconds is of interest only to who looks closely. */
+static bool is_routine(const struct slc_route *route)
+{
+    return route && (strcmp(route->pattern, "/healthz") == 0 ||
+                     strcmp(route->pattern, "/readyz") == 0 ||
+                     strcmp(route->pattern, "/metrics") == 0);
+}
+
+void slc_service_log_request(const struct slc_http_record *record)
+{
+    char path[SLC_NAME_QUOTE_BYTES], method[SLC_NAME_QUOTE_BYTES];
+    const char *route =
+        record->route ? record->route->pattern : slc_name_quote(record->path, path);
+
+    slc_log(is_routine(record->route) && record->status < 400 ? SLC_LOG_DEBUG : SLC_LOG_INFO,
+            "request",
+            SLC_LOG_TEXT_FIELD("method", slc_name_quote(record->method, method)),
+            SLC_LOG_TEXT_FIELD("route", route), SLC_LOG_INT_FIELD("status", record->status),
+            SLC_LOG_USEC_FIELD("seconds", record->duration_usec),
+            SLC_LOG_INT_FIELD("bytes", record->response_bytes),
+            SLC_LOG_TEXT_FIELD("client", record->client->text),
+            SLC_LOG_TEXT_FIELD("request_id", record->request_id),
+            SLC_LOG_TEXT_FIELD("sent", record->complete ? "whole" : "cut off"));
+}
+
+void slc_service_log_inbox(void *state, enum slc_inbox_event event, const char *ticket_name,
+                           const struct slc_error *error)
+{
+    char name[SLC_NAME_QUOTE_BYTES], text[SLC_ERROR_TEXT_BYTES];
+
+    (void)state;
+    switch (event) {
+    case SLC_INBOX_FAULTY:
+        slc_log(SLC_LOG_ERROR, "a ticket cannot be worked with",
+                SLC_LOG_TEXT_FIELD("ticket", slc_name_quote(slc_str_from(ticket_name), name)),
+                SLC_LOG_TEXT_FIELD("reason", describe(error, text)));
+        break;
+    case SLC_INBOX_READ_ONLY:
+        slc_log(SLC_LOG_WARNING,
+                "the stream directory cannot be written to; the ticket's state is kept in Redis",
+                SLC_LOG_TEXT_FIELD("ticket", slc_name_quote(slc_str_from(ticket_name), name)));
+        break;
+    case SLC_INBOX_REOPENED:
+        slc_log(SLC_LOG_WARNING, "the stream directory was replaced and is opened anew");
+        break;
+    }
+}
+
+static void log_afterthoughts(const char *ticket, const struct slc_ticket_report *report)
+{
+    char text[SLC_ERROR_TEXT_BYTES];
+
+    if (report->ticket_error.code != SLC_ERR_NONE)
+        slc_log(SLC_LOG_WARNING, "a ticket could not be brought up to date",
+                SLC_LOG_TEXT_FIELD("ticket", ticket),
+                SLC_LOG_TEXT_FIELD("reason", describe(&report->ticket_error, text)));
+    if (report->result.rejects_error.code != SLC_ERR_NONE)
+        slc_log(SLC_LOG_WARNING, "the rejected rows could not be written down",
+                SLC_LOG_TEXT_FIELD("ticket", ticket),
+                SLC_LOG_TEXT_FIELD("reason", describe(&report->result.rejects_error, text)));
+}
+
+void slc_service_log_load(void *state, const struct slc_job *job,
+                          const struct slc_ticket_report *report)
+{
+    char ticket[SLC_NAME_QUOTE_BYTES], replica[SLC_NAME_QUOTE_BYTES], text[SLC_ERROR_TEXT_BYTES];
+
+    (void)state;
+    slc_name_quote(slc_str_from(job->ticket_name), ticket);
+    slc_name_quote(slc_str_from(job->replica), replica);
+    switch (report->outcome) {
+    case SLC_TICKET_OUTCOME_LOADED:
+        slc_log(SLC_LOG_INFO, "loaded", SLC_LOG_TEXT_FIELD("ticket", ticket),
+                SLC_LOG_TEXT_FIELD("replica", replica),
+                SLC_LOG_INT_FIELD("rows_read", report->result.rows_read),
+                SLC_LOG_INT_FIELD("rows_written", report->result.rows_written),
+                SLC_LOG_INT_FIELD("rows_rejected", report->result.rows_rejected),
+                SLC_LOG_INT_FIELD("duplicate_keys", report->result.duplicate_keys),
+                SLC_LOG_USEC_FIELD("seconds", (int64_t)(report->result.seconds * 1e6)),
+                SLC_LOG_TEXT_FIELD("load_id", report->result.load_id));
+        break;
+    case SLC_TICKET_OUTCOME_FAILED:
+        slc_log(SLC_LOG_ERROR, "a load failed", SLC_LOG_TEXT_FIELD("ticket", ticket),
+                SLC_LOG_TEXT_FIELD("replica", replica),
+                SLC_LOG_TEXT_FIELD("code", slc_error_code_name(report->error.code)),
+                SLC_LOG_TEXT_FIELD("reason", describe(&report->error, text)));
+        break;
+    case SLC_TICKET_OUTCOME_SKIPPED:
+        slc_log(SLC_LOG_DEBUG, "a ticket does not ask to be loaded",
+                SLC_LOG_TEXT_FIELD("ticket", ticket));
+        break;
+    case SLC_TICKET_OUTCOME_WAIT:
+        break;
+    }
+    log_afterthoughts(ticket, report);
+}

@@ -1,0 +1,24 @@
+/* Inside service: what happens, as lines of the log. */
+#ifndef SLC_SERVICE_EVENTS_H
+#define SLC_SERVICE_EVENTS_H
+
+#include "config/config.h"
+#include "http/server.h"
+#include "job/inbox.h"
+#include "job/queue.h"
+
+/* Open the log as log.level, log.format and log.file say. */
+bool slc_service_open_log(const struct slc_config *config, struct slc_error *error);
+
+/* Apply what can change while the service runs (log.*), and log which other
+ * options differ and need a restart. */
+void slc_service_take_over(const struct slc_config *old, const struct slc_config *new);
+
+/* Hooks: of the server (the access log), the inbox and the queue. */
+void slc_service_log_request(const struct slc_http_record *record);
+void slc_service_log_inbox(void *state, enum slc_inbox_event event, const char *ticket_name,
+                           const struct slc_error *error);
+void slc_service_log_load(void *state, const struct slc_job *job,
+                          const struct slc_ticket_report *report);
+
+#endif
