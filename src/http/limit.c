@@ -242,8 +242,9 @@ void slc_limits_hit(struct slc_limits *limits, struct slc_str client, struct slc
     }
     state.exceeded = count > options->rate.amount;
     state.remaining = state.exceeded ? 0 : options->rate.amount - count;
-    state.reset_unix_sec = end / SLC_USEC_PER_SEC + 1;
-    state.retry_after_sec = state.reset_unix_sec - now / SLC_USEC_PER_SEC;
+    /* Whole seconds, rounded up: who waits so long is let in. */
+    state.reset_unix_sec = (end + SLC_USEC_PER_SEC - 1) / SLC_USEC_PER_SEC;
+    state.retry_after_sec = (end - now + SLC_USEC_PER_SEC - 1) / SLC_USEC_PER_SEC;
     if (state.retry_after_sec < 1)
         state.retry_after_sec = 1;
     *ret_state = state;

@@ -116,12 +116,25 @@ static bool read_json(struct slc_params *params, struct slc_str body)
     return true;
 }
 
+/* A form of which even the separators are escaped, as curl's --data-urlencode
+ * makes it: %3Freplica%3DNAME%26topn%3D3. */
+static bool is_wholly_escaped(struct slc_str body)
+{
+    return body.data[0] == '%' && !memchr(body.data, '=', body.len) &&
+           !memchr(body.data, '&', body.len);
+}
+
 static bool read_body(struct slc_params *params, struct slc_str body)
 {
     body = slc_str_trim(body);
     params->body_len = body.len;
     if (body.len == 0)
         return true;
+    if (is_wholly_escaped(body)) {
+        body = slc_percent_decode_form(&params->arena, body);
+        if (!body.data)
+            return false;
+    }
     if (body.data[0] == '{')
         return read_json(params, body);
     if (body.data[0] == '[') {

@@ -47,6 +47,9 @@ static void test_forms(void **state)
     expect_text("a=100%&b=%zz%4", "a", "100%");
     expect_text("a=100%&b=%zz%4", "b", "%zz%4");
     expect_text(" ?a=x\r\n", "a", "x");
+    expect_text("%3Fa%3Dx%26b%3D1%2B2", "a", "x");
+    expect_text("%3fa%3dx%26b%3d1%252B2", "b", "1+2");
+    expect_text("%7B%22a%22%3A%22x%22%7D", "a", "x");
     expect_text("{\"a\":\"x\"}", "a", "x");
     expect_text("\n {\"a\":\"x\", \"b\":{\"c\":[1,2]}} \n", "a", "x");
     expect_text("{\"a\":\"\\u00e4\\ud83d\\ude00\"}", "a", "\xc3\xa4\xf0\x9f\x98\x80");

@@ -236,7 +236,7 @@ static void test_limits(void **state)
         snprintf(left, sizeof(left), "%d", i);
         assert_string_equal(raw_header(&answer, "x-ratelimit-remaining"), left);
         assert_string_equal(raw_header(&answer, "x-ratelimit-limit"), "3");
-        assert_string_equal(raw_header(&answer, "x-ratelimit-reset"), "1011");
+        assert_string_equal(raw_header(&answer, "x-ratelimit-reset"), "1010");
         assert_string_equal(raw_header(&answer, "retry-after"), "");
     }
     call("GET /limited HTTP/1.1\r\n" HOST "\r\n");
