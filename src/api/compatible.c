@@ -7,8 +7,8 @@
 
 enum { TOP_DEFAULT = 10, TOP_MAX = 100000 };
 
-void slc_api_check_fingerprint(struct slc_http_request *request,
-                               struct slc_http_response *response, void *context)
+void slc_api_check_fingerprint(struct slc_http_request *request, struct slc_http_response *response,
+                               void *context)
 {
     static const char denied[] = "{\"auth_status\":\"denied\",\"isApprovedSession\":false}";
     struct slc_api *api = context;
@@ -83,8 +83,8 @@ static void run_register(struct slc_api *api, struct slc_api_task *task,
     slc_redis_pool_give(api->options.pool, redis);
 }
 
-void slc_api_register_replicas(struct slc_http_request *request,
-                               struct slc_http_response *response, void *context)
+void slc_api_register_replicas(struct slc_http_request *request, struct slc_http_response *response,
+                               void *context)
 {
     slc_api_desk(context, request, response, &(struct slc_api_task){.run = run_register});
 }
@@ -192,6 +192,20 @@ void slc_api_get_registered_replics(struct slc_http_request *request,
     slc_store_names_release(&names);
 }
 
+/* Registered and never loaded: a table without rows, not an unknown one. */
+static bool is_registered(struct slc_api *api, struct slc_redis *redis, struct slc_str replica)
+{
+    struct slc_names names = {0};
+    bool found = false;
+
+    if (!slc_store_list(redis, slc_inbox_registry_key(api->options.inbox), &names, NULL))
+        return false;
+    for (int64_t i = 0; i < names.n_names && !found; i++)
+        found = slc_str_is(replica, names.names[i]);
+    slc_store_names_release(&names);
+    return found;
+}
+
 void slc_api_get_top_n(struct slc_http_request *request, struct slc_http_response *response,
                        void *context)
 {
@@ -211,13 +225,17 @@ void slc_api_get_top_n(struct slc_http_request *request, struct slc_http_respons
     redis = slc_api_redis(api, response);
     if (!redis)
         return;
-    if (!slc_store_top(redis, replica, n, slc_http_json(response, 200), &rows, &error))
-        slc_api_fail(response, &error);
+    if (!slc_store_top(redis, replica, n, slc_http_json(response, 200), &rows, &error)) {
+        if (error.code == SLC_ERR_NOT_FOUND && is_registered(api, redis, replica))
+            slc_http_json_text(response, 200, "{}");
+        else
+            slc_api_fail(response, &error);
+    }
     slc_redis_pool_give(api->options.pool, redis);
 }
 
-void slc_api_clear_redis_cache(struct slc_http_request *request,
-                               struct slc_http_response *response, void *context)
+void slc_api_clear_redis_cache(struct slc_http_request *request, struct slc_http_response *response,
+                               void *context)
 {
     struct slc_api *api = context;
     struct slc_params *params = slc_api_params(request, response);

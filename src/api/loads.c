@@ -7,6 +7,7 @@
 #include "api/internal.h"
 #include "base/json.h"
 #include "source/names.h"
+#include "store/store.h"
 
 /* ---- JSON ---------------------------------------------------------------- */
 
@@ -84,9 +85,9 @@ static void write_job(struct slc_buf *json, const struct slc_job *job)
     write_text_or_null(json, "replica", job->replica);
     slc_json_key(json, "state");
     slc_json_text(json, slc_job_state_name(job->state));
-    write_text_or_null(
-        json, "stage",
-        running ? slc_load_stage_name((enum slc_load_stage)job->progress.stage) : NULL);
+    write_text_or_null(json, "stage",
+                       running ? slc_load_stage_name((enum slc_load_stage)job->progress.stage)
+                               : NULL);
     slc_json_key(json, "percent");
     slc_json_double(json, per_cent(share_of(job)));
     write_rows(json, rows_of(job));
@@ -198,8 +199,7 @@ static void answer_failed(struct slc_http_response *response, struct slc_str fil
 
 static bool may_pass(const struct slc_job *job)
 {
-    return job->error && slc_api_status_of(job->error) == 503 &&
-           job->status != SLC_TICKET_FAILED;
+    return job->error && slc_api_status_of(job->error) == 503 && job->status != SLC_TICKET_FAILED;
 }
 
 /* On a queue thread: the batch is over. */
@@ -233,27 +233,38 @@ static void answer_batch(void *state, const struct slc_batch *batch)
     slc_http_complete(pending, &response);
 }
 
-/* Nothing was to be loaded: the ticket that the newest replica is from, else the
- * newest one as it stands. */
-static void answer_standing(const struct slc_inbox_listing *listing,
+/* The ticket of the replica at the registry's head, which was loaded last: the
+ * tickets' stamps know no more than seconds. */
+static const struct slc_inbox_ticket *loaded_last(const struct slc_inbox_listing *listing,
+                                                  const struct slc_names *names)
+{
+    for (int64_t n = 0; n < names->n_names; n++)
+        for (size_t i = 0; i < listing->count; i++) {
+            const struct slc_inbox_ticket *ticket = &listing->tickets[i];
+
+            if (!ticket->error && strcmp(ticket->replica, names->names[n]) == 0 &&
+                slc_ticket_status(ticket->ticket) == SLC_TICKET_PROCESSED)
+                return ticket;
+        }
+    return NULL;
+}
+
+/* Nothing was to be loaded: the ticket that was loaded last, else the newest one
+ * as it stands. */
+static void answer_standing(const struct slc_inbox_listing *listing, const struct slc_names *names,
                             struct slc_http_response *response)
 {
-    const struct slc_inbox_ticket *newest = NULL;
+    const struct slc_inbox_ticket *found = loaded_last(listing, names);
 
-    for (size_t i = 0; i < listing->count; i++) {
-        const struct slc_inbox_ticket *ticket = &listing->tickets[i];
-
-        if (!ticket->error &&
-            (!newest || slc_ticket_status(ticket->ticket) == SLC_TICKET_PROCESSED ||
-             slc_ticket_status(newest->ticket) != SLC_TICKET_PROCESSED))
-            newest = ticket;
-    }
-    if (!newest)
+    for (size_t i = listing->count; i > 0 && !found; i--)
+        if (!listing->tickets[i - 1].error)
+            found = &listing->tickets[i - 1];
+    if (!found)
         slc_http_detail(response, 404, "There is no ticket to load");
     else
-        answer_ticket(response, slc_ticket_file_name(newest->ticket),
-                      slc_ticket_status_name(slc_ticket_status(newest->ticket)),
-                      slc_ticket_load_dttm(newest->ticket));
+        answer_ticket(response, slc_ticket_file_name(found->ticket),
+                      slc_ticket_status_name(slc_ticket_status(found->ticket)),
+                      slc_ticket_load_dttm(found->ticket));
 }
 
 /* ---- Submitting ---------------------------------------------------------- */
@@ -287,7 +298,7 @@ static const char *file_name_of(const struct slc_inbox_ticket *ticket,
 }
 
 struct wanted {
-    struct slc_queue_request *requests; /* owned */
+    struct slc_queue_request *requests;   /* owned */
     char (*quoted)[SLC_NAME_QUOTE_BYTES]; /* owned */
     size_t count;
 };
@@ -370,20 +381,24 @@ void slc_api_run_load(struct slc_api *api, struct slc_api_task *task,
 {
     SLC_AUTO_INBOX_LISTING struct slc_inbox_listing listing = {0};
     SLC_CLEANUP(wanted_release) struct wanted wanted = {0};
+    SLC_CLEANUP(slc_store_names_release) struct slc_names names = {0};
     struct slc_redis *redis = slc_api_redis(api, response);
     struct slc_error error = {0};
     bool good;
 
     if (!redis)
         return;
-    good = slc_inbox_scan(api->options.inbox, redis, &listing, &error);
+    good = slc_inbox_scan(api->options.inbox, redis, &listing, &error) &&
+           choose(&listing, task, &wanted, &error) &&
+           (wanted.count > 0 ||
+            slc_store_list(redis, slc_inbox_registry_key(api->options.inbox), &names, &error));
     slc_redis_pool_give(api->options.pool, redis);
-    if (!good || !choose(&listing, task, &wanted, &error))
+    if (!good)
         slc_api_fail(response, &error);
     else if (task->replica && !has_replica(&listing, task->replica))
         slc_http_detail(response, 404, "There is no ticket for a replica of that name");
     else if (task->wait && wanted.count == 0)
-        answer_standing(&listing, response);
+        answer_standing(&listing, &names, response);
     else
         submit(api, task, &wanted, response);
 }

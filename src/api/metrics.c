@@ -6,8 +6,8 @@
 #include "base/json.h"
 
 /* What the service answers with; anything else counts as "other" (0). */
-static const unsigned statuses[] = {200, 202, 204, 400, 401, 404, 405, 409, 413,
-                                    422, 429, 431, 500, 501, 503, 0};
+static const unsigned statuses[] = {200, 202, 204, 400, 401, 404, 405, 409,
+                                    413, 422, 429, 431, 500, 501, 503, 0};
 enum { STATUSES = sizeof(statuses) / sizeof(statuses[0]) };
 
 struct counters {
@@ -98,8 +98,7 @@ static void write_number(struct slc_buf *text, double value)
 static void write_statuses(const struct slc_api_metrics *metrics, size_t i, struct slc_buf *text)
 {
     for (size_t s = 0; s < STATUSES; s++) {
-        uint64_t n =
-            atomic_load_explicit(&metrics->counters[i].requests[s], memory_order_relaxed);
+        uint64_t n = atomic_load_explicit(&metrics->counters[i].requests[s], memory_order_relaxed);
 
         if (n == 0)
             continue;
@@ -132,8 +131,8 @@ void slc_api_metrics_write(const struct slc_api_metrics *metrics, struct slc_buf
         slc_buf_append_text(text, "sluice_http_request_seconds_sum{");
         write_labels(metrics, i, text);
         slc_buf_append_text(text, "} ");
-        write_number(text, (double)atomic_load_explicit(&counters->usec, memory_order_relaxed) /
-                               1e6);
+        write_number(text,
+                     (double)atomic_load_explicit(&counters->usec, memory_order_relaxed) / 1e6);
         slc_buf_append_text(text, "sluice_http_request_seconds_count{");
         write_labels(metrics, i, text);
         slc_buf_append_text(text, "} ");

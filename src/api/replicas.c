@@ -95,10 +95,10 @@ void slc_api_v1_replicas(struct slc_http_request *request, struct slc_http_respo
 static bool is_json_field(const char *name)
 {
     static const char *const fields[] = {
-        "COLUMNS",      "DF_SHAPE",      "ZERO_STD_COLS",          "ZERO_STD_COLS_VALUES",
-        "DTYPES",       "IMPUTE",        "DUPLICATED_COLS",        "MISSING_DATA_COL_NAMES",
-        "SCALE",        "MEMORY_BEFORE", "MISSING_DATA_COUNT",     "MEMORY_AFTER",
-        "ROWS_READ",    "ROWS_WRITTEN",  "ROWS_REJECTED",          "DUPLICATE_KEYS",
+        "COLUMNS",      "DF_SHAPE",      "ZERO_STD_COLS",      "ZERO_STD_COLS_VALUES",
+        "DTYPES",       "IMPUTE",        "DUPLICATED_COLS",    "MISSING_DATA_COL_NAMES",
+        "SCALE",        "MEMORY_BEFORE", "MISSING_DATA_COUNT", "MEMORY_AFTER",
+        "ROWS_READ",    "ROWS_WRITTEN",  "ROWS_REJECTED",      "DUPLICATE_KEYS",
         "LOAD_SECONDS",
     };
 

@@ -179,10 +179,9 @@ static bool fill_listing(const struct slc_ticket_states *states, struct slc_inbo
                                             .ticket = entry->ticket,
                                             .error = entry->error,
                                             .load_usec = entry->load_usec};
-        if (entry->ticket &&
-            !slc_ticket_state_apply(
-                slc_ticket_states_find(states, slc_str_from(entry->ticket_name)), entry->ticket,
-                &overlaid, error))
+        if (entry->ticket && !slc_ticket_state_apply(
+                                 slc_ticket_states_find(states, slc_str_from(entry->ticket_name)),
+                                 entry->ticket, &overlaid, error))
             return false;
         if (overlaid) {
             listing->overlaid[listing->overlaid_count++] = overlaid;
@@ -267,9 +266,8 @@ bool slc_inbox_change(struct slc_inbox *inbox, struct slc_redis *redis, const ch
         return false;
     if (rewrite == SLC_REWRITE_READ_ONLY) {
         tell(inbox, SLC_INBOX_READ_ONLY, ticket_name, NULL);
-        if (on_disk &&
-            !slc_ticket_state_write(redis, slc_str_from(inbox->registry_key),
-                                    slc_str_from(ticket_name), on_disk, ticket, error))
+        if (on_disk && !slc_ticket_state_write(redis, slc_str_from(inbox->registry_key),
+                                               slc_str_from(ticket_name), on_disk, ticket, error))
             return false;
     }
     *ret_rewrite = rewrite;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/digest.h"
+#include "job/batch.h"
 
 enum {
     WAITING_DEFAULT = 200000,
@@ -53,13 +53,6 @@ struct slc_queue {
     bool stopping;
     struct slc_queue_counts counts;
 };
-
-const char *slc_job_state_name(enum slc_job_state state)
-{
-    static const char *const names[] = {"queued", "running", "done", "failed", "skipped"};
-
-    return names[state];
-}
 
 /* ---- Lists and names, with the lock held --------------------------------- */
 
@@ -139,69 +132,6 @@ static void remove_name(struct slc_queue *queue, char *ticket_name)
 
 /* ---- Batches ------------------------------------------------------------- */
 
-static void free_batch(struct slc_batch *batch)
-{
-    if (!batch)
-        return;
-    for (size_t i = 0; batch->jobs && i < batch->count; i++) {
-        struct slc_job *job = &batch->jobs[i];
-
-        free(job->ticket_name);
-        free(job->file_name);
-        free(job->replica);
-        free(job->fault);
-        free(job->error);
-    }
-    free(batch->jobs);
-    free(batch);
-}
-
-static bool fill_job(struct slc_job *job, const struct slc_queue_request *request)
-{
-    job->ticket_name = strdup(request->ticket_name);
-    job->file_name = strdup(request->file_name ? request->file_name : "");
-    job->replica = strdup(request->replica ? request->replica : "");
-    if (request->fault) {
-        job->fault = malloc(sizeof(*job->fault));
-        if (!job->fault)
-            return false;
-        *job->fault = *request->fault;
-    }
-    return job->ticket_name && job->file_name && job->replica;
-}
-
-static struct slc_batch *make_batch(const struct slc_queue_request *requests, size_t count,
-                                    bool force, struct slc_error *error)
-{
-    struct slc_batch *batch = calloc(1, sizeof(*batch));
-    unsigned char random[(SLC_BATCH_ID_BYTES - 1) / 2];
-
-    if (!batch)
-        goto no_memory;
-    batch->jobs = calloc(count + 1, sizeof(*batch->jobs));
-    if (!batch->jobs)
-        goto no_memory;
-    batch->count = batch->left = count;
-    batch->force = force;
-    batch->submitted_usec = slc_now_usec();
-    for (size_t i = 0; i < count; i++) {
-        batch->jobs[i].batch = batch;
-        batch->jobs[i].force = force;
-        if (!fill_job(&batch->jobs[i], &requests[i]))
-            goto no_memory;
-    }
-    if (!slc_random_bytes(random, sizeof(random), error)) {
-        free_batch(batch);
-        return NULL;
-    }
-    slc_hex_encode(random, sizeof(random), batch->id);
-    return batch;
-no_memory:
-    free_batch(batch);
-    slc_fail(error, SLC_ERR_MEMORY, "no memory for %zu loads", count);
-    return NULL;
-}
-
 static void list_batch(struct slc_queue *queue, struct slc_batch *batch)
 {
     batch->older = queue->newest;
@@ -241,7 +171,7 @@ static void trim_history(struct slc_queue *queue)
             queue->finished_batches--;
             queue->finished_jobs -= batch->count;
             unlist_batch(queue, batch);
-            free_batch(batch);
+            slc_batch_free(batch);
         }
         batch = newer;
     }
@@ -464,7 +394,7 @@ static void free_queue(struct slc_queue *queue)
         struct slc_batch *batch = queue->oldest;
 
         unlist_batch(queue, batch);
-        free_batch(batch);
+        slc_batch_free(batch);
     }
     pthread_cond_destroy(&queue->work);
     pthread_cond_destroy(&queue->changed);
@@ -570,7 +500,7 @@ bool slc_queue_submit(struct slc_queue *queue, const struct slc_queue_request *r
                       void (*on_done)(void *state, const struct slc_batch *batch), void *done_state,
                       char ret_id[SLC_BATCH_ID_BYTES], struct slc_error *error)
 {
-    struct slc_batch *batch = make_batch(requests, count, force, error), *done = NULL;
+    struct slc_batch *batch = slc_batch_make(requests, count, force, error), *done = NULL;
     bool good;
 
     if (!batch)
@@ -593,7 +523,7 @@ bool slc_queue_submit(struct slc_queue *queue, const struct slc_queue_request *r
     }
     pthread_mutex_unlock(&queue->lock);
     if (!good)
-        free_batch(batch);
+        slc_batch_free(batch);
     tell_done(queue, done);
     return good;
 }

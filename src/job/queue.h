@@ -19,7 +19,13 @@
 
 enum { SLC_BATCH_ID_BYTES = 33 };
 
-enum slc_job_state { SLC_JOB_QUEUED, SLC_JOB_RUNNING, SLC_JOB_DONE, SLC_JOB_FAILED, SLC_JOB_SKIPPED };
+enum slc_job_state {
+    SLC_JOB_QUEUED,
+    SLC_JOB_RUNNING,
+    SLC_JOB_DONE,
+    SLC_JOB_FAILED,
+    SLC_JOB_SKIPPED
+};
 
 /* "queued", "running", "done", "failed", "skipped". */
 const char *slc_job_state_name(enum slc_job_state state);

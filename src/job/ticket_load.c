@@ -30,8 +30,8 @@ struct work {
     char stamp[SLC_STAMP_BYTES];
 };
 
-struct slc_ticket_loader *
-slc_ticket_loader_new(const struct slc_ticket_loader_options *options, struct slc_error *error)
+struct slc_ticket_loader *slc_ticket_loader_new(const struct slc_ticket_loader_options *options,
+                                                struct slc_error *error)
 {
     struct slc_ticket_loader *loader = calloc(1, sizeof(*loader));
 
@@ -65,8 +65,7 @@ bool slc_ticket_loader_connect(struct slc_ticket_loader *loader, int64_t *ret_sw
     if (!loader->redis)
         return false;
     if (!loader->swept)
-        loader->swept =
-            slc_load_sweep(loader->redis, loader->options.config, ret_swept, error);
+        loader->swept = slc_load_sweep(loader->redis, loader->options.config, ret_swept, error);
     return loader->swept;
 }
 

@@ -56,14 +56,14 @@ struct slc_ticket_report {
 struct slc_ticket_loader;
 
 struct slc_ticket_loader_options {
-    const struct slc_config *config;       /* borrowed, as all of these */
+    const struct slc_config *config; /* borrowed, as all of these */
     const struct slc_redis_url *redis_url;
     struct slc_inbox *inbox;
 };
 
 /* Does not connect yet. Errors: MEMORY. */
-struct slc_ticket_loader *
-slc_ticket_loader_new(const struct slc_ticket_loader_options *options, struct slc_error *error);
+struct slc_ticket_loader *slc_ticket_loader_new(const struct slc_ticket_loader_options *options,
+                                                struct slc_error *error);
 void slc_ticket_loader_free(struct slc_ticket_loader *loader); /* NULL is fine */
 
 /* Connect when not connected and, the first time, remove what dead loads left.

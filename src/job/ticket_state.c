@@ -117,11 +117,11 @@ static bool change_copy(struct slc_ticket *copy, struct json_object *state,
         return false;
     if (status == SLC_TICKET_FAILED && json_object_object_get_ex(state, "error", &fault) &&
         json_object_is_type(fault, json_type_object))
-        return slc_ticket_set_json(copy, "error",
-                                   slc_str_from(json_object_to_json_string_ext(
-                                       fault, JSON_C_TO_STRING_PLAIN |
-                                                  JSON_C_TO_STRING_NOSLASHESCAPE)),
-                                   error);
+        return slc_ticket_set_json(
+            copy, "error",
+            slc_str_from(json_object_to_json_string_ext(fault, JSON_C_TO_STRING_PLAIN |
+                                                                   JSON_C_TO_STRING_NOSLASHESCAPE)),
+            error);
     return true;
 }
 
@@ -162,9 +162,9 @@ bool slc_ticket_state_read(struct slc_redis *redis, struct slc_str registry_key,
     if (!hash_key(registry_key, &key, error) ||
         !slc_redis_call(redis, &reply, error, SLC_STR("HGET"), slc_buf_view(&key), ticket_name))
         return false;
-    return slc_ticket_state_apply(
-        reply->type == SLC_REPLY_STRING ? reply->text : (struct slc_str){0}, on_disk, ret_ticket,
-        error);
+    return slc_ticket_state_apply(reply->type == SLC_REPLY_STRING ? reply->text
+                                                                  : (struct slc_str){0},
+                                  on_disk, ret_ticket, error);
 }
 
 static bool make_json(const struct slc_ticket *on_disk, const struct slc_ticket *wanted,
@@ -183,9 +183,9 @@ static bool make_json(const struct slc_ticket *on_disk, const struct slc_ticket 
     slc_json_string(json, slc_ticket_load_dttm(wanted));
     if (fault) {
         slc_json_key(json, "error");
-        slc_buf_append_text(json, json_object_to_json_string_ext(
-                                      fault, JSON_C_TO_STRING_PLAIN |
-                                                 JSON_C_TO_STRING_NOSLASHESCAPE));
+        slc_buf_append_text(json,
+                            json_object_to_json_string_ext(
+                                fault, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     }
     slc_buf_append_byte(json, '}');
     return !json->failed || slc_fail(error, SLC_ERR_MEMORY, "%s", no_memory);

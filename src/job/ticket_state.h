@@ -24,7 +24,7 @@ struct slc_ticket_states {
     struct slc_ticket_state_entry {
         struct slc_str ticket_name;
         struct slc_str json;
-    } *entries; /* owned; by ticket name, the texts are the reply's */
+    } * entries; /* owned; by ticket name, the texts are the reply's */
     size_t count;
 };
 

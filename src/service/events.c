@@ -28,7 +28,7 @@ static bool differs(const struct slc_config *old, const struct slc_config *new,
     SLC_AUTO_BUF struct slc_buf b = {0};
 
     if (option->flags & SLC_OPTION_PER_COLUMN)
-        return false; /* compared as columns */
+        return false;                    /* compared as columns */
     if (option->kind == SLC_OPTION_TEXT) /* shown, a secret would look like any other */
         return strcmp(slc_config_text(old, option->key), slc_config_text(new, option->key)) != 0;
     slc_config_show(old, option, &a);
@@ -105,20 +105,18 @@ static char *describe(const struct slc_error *error, char text[SLC_ERROR_TEXT_BY
 /* What machines ask every few seconds is of interest only to who looks closely. */
 static bool is_routine(const struct slc_route *route)
 {
-    return route && (strcmp(route->pattern, "/healthz") == 0 ||
-                     strcmp(route->pattern, "/readyz") == 0 ||
-                     strcmp(route->pattern, "/metrics") == 0);
+    return route &&
+           (strcmp(route->pattern, "/healthz") == 0 || strcmp(route->pattern, "/readyz") == 0 ||
+            strcmp(route->pattern, "/metrics") == 0);
 }
 
 void slc_service_log_request(const struct slc_http_record *record)
 {
     char path[SLC_NAME_QUOTE_BYTES], method[SLC_NAME_QUOTE_BYTES];
-    const char *route =
-        record->route ? record->route->pattern : slc_name_quote(record->path, path);
+    const char *route = record->route ? record->route->pattern : slc_name_quote(record->path, path);
 
     slc_log(is_routine(record->route) && record->status < 400 ? SLC_LOG_DEBUG : SLC_LOG_INFO,
-            "request",
-            SLC_LOG_TEXT_FIELD("method", slc_name_quote(record->method, method)),
+            "request", SLC_LOG_TEXT_FIELD("method", slc_name_quote(record->method, method)),
             SLC_LOG_TEXT_FIELD("route", route), SLC_LOG_INT_FIELD("status", record->status),
             SLC_LOG_USEC_FIELD("seconds", record->duration_usec),
             SLC_LOG_INT_FIELD("bytes", record->response_bytes),

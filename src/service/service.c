@@ -38,7 +38,7 @@ enum {
 struct service {
     const struct slc_service_options *options;
     const struct slc_config *config;
-    char *state_dir;             /* owned */
+    char *state_dir; /* owned */
     int lock_fd, listen_fd, signal_fd;
     sigset_t signals_before;
     struct slc_private_server *private_server;
@@ -102,9 +102,9 @@ static const char *bind_address(const struct slc_config *config)
  * once. */
 static bool open_places(struct service *service, struct slc_error *error)
 {
-    service->listen_fd = slc_http_listen(
-        bind_address(service->config), (uint16_t)slc_config_int(service->config, "http.port"),
-        error);
+    service->listen_fd =
+        slc_http_listen(bind_address(service->config),
+                        (uint16_t)slc_config_int(service->config, "http.port"), error);
     return service->listen_fd >= 0 && lock_state_dir(service, error);
 }
 
@@ -373,8 +373,8 @@ static void say_where(const struct service *service)
 
 static bool take_signals(struct service *service, struct slc_error *error)
 {
-    static const int taken[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN,
-                                SIGTTOU};
+    static const int taken[] = {SIGTERM, SIGINT,  SIGQUIT, SIGHUP,
+                                SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU};
     sigset_t set;
 
     sigemptyset(&set);
@@ -384,8 +384,7 @@ static bool take_signals(struct service *service, struct slc_error *error)
     if (pthread_sigmask(SIG_BLOCK, &set, &service->signals_before) != 0)
         return slc_fail(error, SLC_ERR_INTERNAL, "cannot block signals");
     service->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return service->signal_fd >= 0 ||
-           slc_fail_errno(error, errno, "cannot wait for signals");
+    return service->signal_fd >= 0 || slc_fail_errno(error, errno, "cannot wait for signals");
 }
 
 static void reload(struct service *service)
@@ -456,9 +455,8 @@ static int wait_for_end(struct service *service)
     for (;;) {
         struct pollfd fds[] = {
             {.fd = service->signal_fd, .events = POLLIN},
-            {.fd = service->private_server
-                       ? slc_private_server_exit_fd(service->private_server)
-                       : -1,
+            {.fd =
+                 service->private_server ? slc_private_server_exit_fd(service->private_server) : -1,
              .events = POLLIN},
         };
         int signal_number;

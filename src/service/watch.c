@@ -18,7 +18,7 @@ static const int64_t unsure_usec = 3 * SLC_USEC_PER_SEC;
 /* A ticket that was edited in place does not change the directory's time. */
 static const int64_t always_usec = 30 * SLC_USEC_PER_SEC;
 /* Reading takes at most one part in so many of the time. */
-enum { REST_FACTOR = 10 };
+enum { REST_FACTOR = 4 };
 
 struct slc_watch {
     struct slc_watch_options options;
@@ -30,7 +30,7 @@ struct slc_watch {
     ino_t dir_inode;
     int64_t changed_usec; /* monotonic: when the directory was seen to change */
     int64_t read_usec;    /* monotonic: when the tickets were read last; 0: not yet */
-    int64_t took_usec;    /* the last reading */
+    int64_t took_usec;    /* the last reading, without what was done about it */
     bool wanted;          /* inotify has spoken, or the last reading failed */
     bool failing;         /* so that one failure is one line in the log */
 };
@@ -46,8 +46,7 @@ static void look(struct slc_watch *watch)
         return; /* the reading says why */
     if (fstat(slc_stream_dir_fd(slc_inbox_dir_stream(dir)), &status) == 0 &&
         (status.st_mtim.tv_sec != watch->dir_mtime.tv_sec ||
-         status.st_mtim.tv_nsec != watch->dir_mtime.tv_nsec ||
-         status.st_ino != watch->dir_inode)) {
+         status.st_mtim.tv_nsec != watch->dir_mtime.tv_nsec || status.st_ino != watch->dir_inode)) {
         watch->dir_mtime = status.st_mtim;
         watch->dir_inode = status.st_ino;
         watch->changed_usec = slc_monotonic_usec();
@@ -93,26 +92,28 @@ static bool submit(const struct slc_watch *watch, const struct slc_inbox_listing
         const struct slc_inbox_ticket *ticket = &listing->tickets[i];
 
         if (is_to_be_loaded(watch, ticket))
-            requests[count++] = (struct slc_queue_request){
-                .ticket_name = ticket->ticket_name,
-                .file_name = slc_ticket_file_name(ticket->ticket).data,
-                .replica = ticket->replica};
+            requests[count++] =
+                (struct slc_queue_request){.ticket_name = ticket->ticket_name,
+                                           .file_name = slc_ticket_file_name(ticket->ticket).data,
+                                           .replica = ticket->replica};
     }
-    return count == 0 || slc_queue_submit(watch->options.queue, requests, count, false, NULL, NULL,
-                                          NULL, error);
+    return count == 0 ||
+           slc_queue_submit(watch->options.queue, requests, count, false, NULL, NULL, NULL, error);
 }
 
 static bool read_tickets(struct slc_watch *watch, struct slc_error *error)
 {
     SLC_AUTO_INBOX_LISTING struct slc_inbox_listing listing = {0};
     struct slc_redis *redis = slc_redis_pool_take(watch->options.pool, error);
+    int64_t start = slc_monotonic_usec();
     bool good;
 
     if (!redis)
         return false;
-    good = slc_inbox_scan(watch->options.inbox, redis, &listing, error) &&
-           slc_inbox_register(watch->options.inbox, redis, &listing, &watch->known_faults, NULL,
-                              error);
+    good = slc_inbox_scan(watch->options.inbox, redis, &listing, error);
+    watch->took_usec = slc_monotonic_usec() - start;
+    good = good && slc_inbox_register(watch->options.inbox, redis, &listing, &watch->known_faults,
+                                      NULL, error);
     slc_redis_pool_give(watch->options.pool, redis);
     return good && submit(watch, &listing, error);
 }
@@ -130,7 +131,6 @@ static void round_of(struct slc_watch *watch)
     watch->wanted = false;
     good = read_tickets(watch, &error);
     watch->read_usec = start;
-    watch->took_usec = slc_monotonic_usec() - start;
     watch->wanted |= !good;
     if (!good && !watch->failing)
         slc_log(SLC_LOG_WARNING, "cannot watch the stream directory at the moment",
@@ -154,9 +154,9 @@ static bool drain(int inotify_fd)
             const struct inotify_event *event = (const struct inotify_event *)(void *)at;
             size_t len = event->len ? strlen(event->name) : 0;
 
-            about_ticket |= (event->mask & IN_Q_OVERFLOW) ||
-                            (len > 7 && event->name[0] != '.' &&
-                             strcmp(event->name + len - 7, ".ticket") == 0);
+            about_ticket |=
+                (event->mask & IN_Q_OVERFLOW) ||
+                (len > 7 && event->name[0] != '.' && strcmp(event->name + len - 7, ".ticket") == 0);
             at += sizeof(*event) + event->len;
         }
     }

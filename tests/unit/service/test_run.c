@@ -1,0 +1,354 @@
+/* The service as a process: what it says, what signals do, how it ends. Its
+ * standard output and error are a pipe, so that the tests wait for its words. */
+#include "service/service.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "job_test.h"
+#include "raw_client.h"
+
+enum { PATIENCE_MS = 60000 };
+
+struct process {
+    pid_t pid;
+    int fd; /* its words */
+    char said[262144];
+    size_t len;
+};
+
+struct place {
+    struct job_test job;
+    char *state_dir;
+    uint16_t port;
+};
+
+static uint16_t free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static void place_open(struct place *place, void **state)
+{
+    job_test_open(&place->job, state);
+    place->state_dir = test_dir_new();
+    place->port = free_port();
+}
+
+static void place_close(struct place *place)
+{
+    test_dir_remove(place->state_dir);
+    job_test_close(&place->job);
+}
+
+static void set(struct slc_config *config, const char *key, const char *value)
+{
+    struct slc_error error = {0};
+
+    if (!slc_config_set_value(config, key, slc_str_from(value), "test", &error)) {
+        fprintf(stderr, "%s\n", error.message);
+        _exit(99);
+    }
+}
+
+static struct slc_config *configure(const struct place *place, const char *const *more)
+{
+    struct slc_config *config = slc_config_new();
+    char text[SLC_REDIS_PATH_BYTES + 16];
+
+    set(config, "source.stream_dir", place->job.dir);
+    set(config, "source.settle_ms", "0");
+    set(config, "source.poll_ms", "20");
+    set(config, "state_dir", place->state_dir);
+    set(config, "log.format", "text");
+    set(config, "limits.rate", "0");
+    snprintf(text, sizeof(text), "unix://%s", place->job.url->path);
+    set(config, "redis.url", text);
+    snprintf(text, sizeof(text), "%u", (unsigned)place->port);
+    set(config, "http.port", text);
+    for (size_t i = 0; more && more[i]; i += 2)
+        set(config, more[i], more[i + 1]);
+    return config;
+}
+
+static bool reload(void *state, struct slc_config **ret_config, struct slc_error *error)
+{
+    struct slc_config *config = slc_config_clone(state);
+
+    (void)error;
+    set(config, "http.threads", "7");
+    set(config, "log.level", "debug");
+    *ret_config = config;
+    return true;
+}
+
+/* In the child. */
+static void serve(const struct place *place, const char *const *more)
+{
+    struct slc_config *config = configure(place, more);
+    struct slc_service_options options = {
+        .config = config, .environment = environ, .reload = reload, .reload_state = config};
+    struct slc_error error = {0};
+    int status = 0;
+
+    if (!slc_service_run(&options, &status, &error))
+        dprintf(STDERR_FILENO, "refused: %s\n", error.message);
+    slc_config_free(config);
+    exit(status); /* not _exit: a leak checker wants to look */
+}
+
+static void start(struct process *process, const struct place *place, const char *const *more)
+{
+    int fds[2];
+
+    memset(process, 0, sizeof(*process));
+    assert_int_equal(pipe(fds), 0);
+    process->pid = fork();
+    assert_true(process->pid >= 0);
+    if (process->pid == 0) {
+        dup2(fds[1], STDOUT_FILENO);
+        dup2(fds[1], STDERR_FILENO);
+        close(fds[0]);
+        close(fds[1]);
+        serve(place, more);
+    }
+    close(fds[1]);
+    process->fd = fds[0];
+}
+
+/* Read on; false at the end. */
+static bool hear(struct process *process)
+{
+    struct pollfd ready = {.fd = process->fd, .events = POLLIN};
+    ssize_t got;
+
+    if (poll(&ready, 1, PATIENCE_MS) <= 0)
+        fail_msg("it says nothing more: %s", process->said);
+    got = read(process->fd, process->said + process->len, sizeof(process->said) - 1 - process->len);
+    if (got > 0)
+        process->len += (size_t)got;
+    process->said[process->len] = '\0';
+    return got > 0;
+}
+
+/* Wait until it says something for the `times`th time. */
+static const char *wait_for(struct process *process, const char *words, int times)
+{
+    for (;;) {
+        const char *at = process->said;
+        int found = 0;
+
+        while ((at = strstr(at, words)) && ++found < times)
+            at++;
+        if (at && strchr(at, '\n'))
+            return at;
+        if (!hear(process))
+            fail_msg("it never said \"%s\": %s", words, process->said);
+    }
+}
+
+/* Its exit status. */
+static int finish(struct process *process, int signal_number)
+{
+    int status = 0;
+
+    if (signal_number)
+        assert_int_equal(kill(process->pid, signal_number), 0);
+    while (hear(process))
+        continue;
+    close(process->fd);
+    assert_int_equal(waitpid(process->pid, &status, 0), process->pid);
+    if (!WIFEXITED(status))
+        fail_msg("it was killed: %s", process->said);
+    return WEXITSTATUS(status);
+}
+
+static int get(const struct place *place, const char *path, const char *key,
+               struct raw_answer *answer)
+{
+    char request[512];
+
+    snprintf(request, sizeof(request),
+             "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nConnection: close\r\n\r\n",
+             path, key);
+    raw_call(place->port, request, answer);
+    return answer->status;
+}
+
+static struct process process, other;
+static struct raw_answer answer;
+
+static void test_start_signals_stop(void **state)
+{
+    static const int ends[] = {SIGTERM, SIGINT, SIGQUIT};
+    static const char *const more[] = {"auth.key", "abc", NULL};
+    struct place place;
+
+    place_open(&place, state);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        start(&process, &place, more);
+        wait_for(&process, "listening", 1);
+        assert_int_equal(get(&place, "/v1/replicas", "abc", &answer), 200);
+        assert_int_equal(get(&place, "/v1/replicas", "xyz", &answer), 401);
+        wait_for(&process, "route=/v1/replicas status=401", 1);
+        assert_int_equal(finish(&process, ends[i]), 0);
+        assert_non_null(strstr(process.said, "stopped"));
+        assert_null(strstr(process.said, "abc"));
+        assert_null(strstr(process.said, "xyz"));
+    }
+    place_close(&place);
+}
+
+static void test_reloading(void **state)
+{
+    static const char *const more[] = {"auth.key", "abc", NULL};
+    struct place place;
+
+    place_open(&place, state);
+    start(&process, &place, more);
+    wait_for(&process, "listening", 1);
+    assert_int_equal(get(&place, "/healthz", "", &answer), 200);
+    assert_int_equal(kill(process.pid, SIGHUP), 0);
+    wait_for(&process, "the configuration was read again", 1);
+    wait_for(&process, "needs a restart option=http.threads", 1);
+    assert_null(strstr(process.said, "option=auth.key"));
+    assert_null(strstr(process.said, "route=/healthz"));
+    assert_int_equal(get(&place, "/healthz", "", &answer), 200);
+    wait_for(&process, "route=/healthz", 1); /* at debug level, which is new */
+    assert_int_equal(kill(process.pid, SIGUSR1), 0);
+    wait_for(&process, "the log was opened anew", 1);
+    assert_int_equal(kill(process.pid, SIGTTIN), 0);
+    wait_for(&process, "this signal means nothing", 1);
+    assert_int_equal(finish(&process, SIGTERM), 0);
+    place_close(&place);
+}
+
+static void test_a_key_is_made_once(void **state)
+{
+    struct place place;
+    const char *at;
+    char key[44];
+
+    place_open(&place, state);
+    start(&process, &place, NULL);
+    wait_for(&process, "listening", 1);
+    at = strstr(process.said, "\n    ");
+    assert_non_null(at);
+    snprintf(key, sizeof(key), "%.43s", at + 5);
+    assert_int_equal(get(&place, "/v1/replicas", key, &answer), 200);
+    assert_int_equal(finish(&process, SIGTERM), 0);
+    start(&process, &place, NULL);
+    wait_for(&process, "listening", 1);
+    assert_int_equal(get(&place, "/v1/replicas", key, &answer), 200);
+    assert_int_equal(finish(&process, SIGTERM), 0);
+    assert_null(strstr(process.said, key));
+    place_close(&place);
+}
+
+static void test_places_that_are_taken(void **state)
+{
+    struct place place;
+
+    place_open(&place, state);
+    start(&process, &place, NULL);
+    wait_for(&process, "listening", 1);
+    start(&other, &place, NULL);
+    assert_int_equal(finish(&other, 0), 2);
+    assert_non_null(strstr(other.said, "is taken"));
+    place.port = free_port();
+    start(&other, &place, NULL);
+    assert_int_equal(finish(&other, 0), 2);
+    assert_non_null(strstr(other.said, "another sluice serve uses the state directory"));
+    assert_int_equal(finish(&process, SIGTERM), 0);
+    place_close(&place);
+}
+
+static void test_watching(void **state)
+{
+    static const char *const more[] = {"watch", "true", NULL};
+    struct place place;
+    char *row;
+
+    place_open(&place, state);
+    job_test_put_table(&place.job, "before", "2022-01-01:00:00:00", ",\"prim_index\":\"id\"");
+    start(&process, &place, more);
+    wait_for(&process, "loaded ticket=before.ticket", 1);
+    job_test_put(&place.job, "junk.ticket", "no ticket");
+    wait_for(&process, "a ticket cannot be worked with ticket=junk.ticket", 1);
+    job_test_put_table(&place.job, "after", "2022-01-01:00:00:00", ",\"prim_index\":\"id\"");
+    wait_for(&process, "loaded ticket=after.ticket", 1);
+    assert_int_equal(finish(&process, SIGTERM), 0);
+    job_test_expect(&place.job, "after.ticket", "\"PROCESSED\"");
+    row = job_test_ask(&place.job, "HGET", "after", "2");
+    assert_string_equal(row, "[1]");
+    free(row);
+    /* One line however often it was looked at. */
+    assert_null(strstr(strstr(process.said, "ticket=junk.ticket") + 1, "ticket=junk.ticket"));
+    place_close(&place);
+}
+
+static void test_the_private_server(void **state)
+{
+    static const char *const more[] = {"redis.url", "", "auth.key", "abc", NULL};
+    struct place place;
+    const char *at;
+    long pid;
+
+    place_open(&place, state);
+    start(&process, &place, more);
+    wait_for(&process, "listening", 1);
+    assert_int_equal(get(&place, "/v1/replicas", "abc", &answer), 200);
+    at = strstr(process.said, "redis_pid=");
+    assert_non_null(at);
+    pid = strtol(at + 10, NULL, 10);
+    assert_true(pid > 1);
+    assert_int_equal(kill((pid_t)pid, SIGKILL), 0);
+    wait_for(&process, "the private redis-server runs", 2);
+    assert_int_equal(get(&place, "/v1/replicas", "abc", &answer), 200);
+    assert_int_equal(finish(&process, SIGTERM), 0);
+    place_close(&place);
+}
+
+static void test_redis_away_at_the_start(void **state)
+{
+    static const char *const more[] = {"redis.url", "unix:///nonexistent/redis.sock", "auth.key",
+                                       "abc", NULL};
+    struct place place;
+
+    place_open(&place, state);
+    start(&process, &place, more);
+    wait_for(&process, "listening", 1);
+    assert_int_equal(get(&place, "/healthz", "abc", &answer), 200);
+    assert_int_equal(get(&place, "/v1/replicas", "abc", &answer), 503);
+    assert_int_equal(finish(&process, SIGTERM), 0);
+    place_close(&place);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_start_signals_stop),
+        cmocka_unit_test(test_reloading),
+        cmocka_unit_test(test_a_key_is_made_once),
+        cmocka_unit_test(test_places_that_are_taken),
+        cmocka_unit_test(test_watching),
+        cmocka_unit_test(test_the_private_server),
+        cmocka_unit_test(test_redis_away_at_the_start),
+    };
+
+    return cmocka_run_group_tests(tests, test_server_setup, test_server_teardown);
+}
