@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size >= sizeof(double))
         check_bits(text);
     if (size > 0)
-        slc_cell_type(text, size);
+        slc_cell_type(text, size, NULL);
     if (slc_utf8_is_valid((struct slc_str){text, size})) {
         slc_json_string(&json, (struct slc_str){text, size});
         check(slc_utf8_is_valid(slc_buf_view(&json)) && json.len >= size + 2);

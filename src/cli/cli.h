@@ -42,7 +42,17 @@
 #include "config/config.h"
 
 /* Every command, in the order of the overview. */
-#define SLC_COMMANDS(X) X(serve) X(load) X(profile) X(ticket) X(ls) X(show) X(top) X(drop) X(options)
+#define SLC_COMMANDS(X)                                                                            \
+    X(serve)                                                                                       \
+    X(load)                                                                                        \
+    X(profile)                                                                                     \
+    X(ticket)                                                                                      \
+    X(ls)                                                                                          \
+    X(show)                                                                                        \
+    X(top)                                                                                         \
+    X(drop)                                                                                        \
+    X(check)                                                                                       \
+    X(options)
 
 #define SLC_ANY_OPERANDS ((size_t)-1)
 

@@ -20,14 +20,16 @@
 
 static const struct slc_flag flags[] = {
     {.name = "index", .value = "COL", .help = "the column whose values become the row keys"},
+    {.name = "plan", .value = "FILE", .help = "apply this plan, as it is, instead of fitting one"},
     {.name = "dry-run", .help = "read, check and transform all of it, write nothing"},
     SLC_FLAG_JSON,
     SLC_FLAGS_CONFIG,
     {0},
 };
 
+/* `rejects`: the file of rejected rows, NULL when there is none. */
 static void describe(struct slc_buf *out, struct slc_str replica, const struct slc_load_result *r,
-                     bool dry_run)
+                     const char *rejects, bool dry_run)
 {
     slc_text_clip(out, replica, 200);
     slc_buf_append_text(out, dry_run ? ": would write " : ": ");
@@ -39,6 +41,11 @@ static void describe(struct slc_buf *out, struct slc_str replica, const struct s
         slc_buf_append_text(out, ", ");
         slc_text_count(out, r->rows_rejected);
         slc_buf_append_text(out, " rejected");
+        if (rejects) {
+            slc_buf_append_text(out, " (see ");
+            slc_text_safe(out, slc_str_from(rejects));
+            slc_buf_append_byte(out, ')');
+        }
     }
     if (r->duplicate_keys) {
         slc_buf_append_text(out, ", ");
@@ -51,7 +58,34 @@ static void describe(struct slc_buf *out, struct slc_str replica, const struct s
     slc_text_bytes(out, r->memory_before_bytes);
     slc_buf_append_text(out, " -> ");
     slc_text_bytes(out, r->memory_after_bytes);
-    slc_buf_append_text(out, " as columns\n");
+    slc_buf_append_text(out, " as columns");
+}
+
+/* One line in a pipe, as many as it takes on a terminal. */
+static void print_lines(struct slc_buf *out, const struct slc_buf *text)
+{
+    if (slc_cli_stdout_is_terminal())
+        slc_text_wrap(out, slc_buf_view(text), 0, 2, slc_cli_columns());
+    else
+        slc_buf_append_str(out, slc_buf_view(text));
+    slc_buf_append_byte(out, '\n');
+    out->failed |= text->failed;
+}
+
+/* null: there was nothing to compare with. */
+static void drift_json(struct slc_buf *out, const struct slc_drift *drift)
+{
+    slc_json_key(out, "drift");
+    if (!drift->is_compared) {
+        slc_buf_append_text(out, "null");
+        return;
+    }
+    slc_buf_printf(out, "{\"findings\":%" PRId64 ",\"sentences\":[", drift->n_findings);
+    for (int i = 0; i < drift->n_sentences; i++) {
+        slc_json_comma(out);
+        slc_json_text(out, drift->sentences[i]);
+    }
+    slc_buf_append_text(out, "]}");
 }
 
 static void describe_json(struct slc_buf *out, struct slc_str replica, const char *path,
@@ -79,7 +113,25 @@ static void describe_json(struct slc_buf *out, struct slc_str replica, const cha
     slc_json_text(out, r->load_id);
     slc_json_key(out, "sha256");
     slc_json_text(out, r->sha256);
+    drift_json(out, &r->drift);
     slc_buf_append_text(out, "}\n");
+}
+
+/* What changed since the replica's last load, a line each. */
+static void describe_drift(struct slc_buf *out, const struct slc_drift *drift)
+{
+    for (int i = 0; i < drift->n_sentences; i++) {
+        SLC_AUTO_BUF struct slc_buf text = {0};
+
+        slc_buf_append_text(&text, i == 0 ? "  changed: " : "           ");
+        slc_text_safe(&text, slc_str_from(drift->sentences[i]));
+        print_lines(out, &text);
+    }
+    if (drift->n_findings > drift->n_sentences) {
+        slc_buf_append_text(out, "           and ");
+        slc_text_count(out, drift->n_findings - drift->n_sentences);
+        slc_buf_append_text(out, " more, see DRIFT in the metadata\n");
+    }
 }
 
 /* The folder of a path, opened; its base name. */
@@ -97,11 +149,25 @@ static int open_folder(const char *path, struct slc_str *ret_base)
     return open(len ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static bool load_file(const struct slc_args *args, const struct slc_config *config,
-                      struct slc_redis *redis, const char *path, struct slc_buf *out,
+/* What all files of one call are loaded with. */
+struct batch {
+    const struct slc_args *args;
+    const struct slc_config *config;
+    struct slc_redis *redis;              /* NULL: a dry run */
+    const struct slc_plan_document *plan; /* NULL: one is fitted for each file */
+};
+
+static void warn(const struct slc_error *warning, const char *what)
+{
+    if (warning->code != SLC_ERR_NONE)
+        fprintf(stderr, "sluice: %s%s\n", what, warning->message);
+}
+
+static bool load_file(const struct batch *batch, const char *path, struct slc_buf *out,
                       struct slc_error *error)
 {
-    const char *index = slc_args_value(args, "index");
+    const char *index = slc_args_value(batch->args, "index");
+    struct slc_redis *redis = batch->redis;
     struct slc_load_progress progress = {0};
     struct slc_progress_bar *bar;
     struct slc_load_result result;
@@ -111,7 +177,8 @@ static bool load_file(const struct slc_args *args, const struct slc_config *conf
     struct slc_load_job job = {
         .path = path,
         .index_column = slc_str_from(index ? index : ""),
-        .config = config,
+        .config = batch->config,
+        .plan = batch->plan,
         .redis = redis,
         .rejects_dir_fd = folder,
         .load_dttm = stamp,
@@ -138,19 +205,24 @@ static bool load_file(const struct slc_args *args, const struct slc_config *conf
     free(name);
     if (!good)
         return false;
-    if (slc_args_has(args, "json"))
+    if (slc_args_has(batch->args, "json")) {
         describe_json(out, replica, path, &result, !redis);
-    else
-        describe(out, replica, &result, !redis);
-    if (result.rejects_error.code != SLC_ERR_NONE)
-        fprintf(stderr, "sluice: the rejected rows could not be written down: %s\n",
-                result.rejects_error.message);
+    } else {
+        SLC_AUTO_BUF struct slc_buf text = {0};
+
+        describe(&text, replica, &result,
+                 result.rejects_error.code == SLC_ERR_NONE ? job.rejects_name : NULL, !redis);
+        print_lines(out, &text);
+        describe_drift(out, &result.drift);
+    }
+    warn(&result.plan_warning, "");
+    warn(&result.rejects_error, "the rejected rows could not be written down: ");
     return true;
 }
 
-static int load_all(const struct slc_args *args, const struct slc_config *config,
-                    struct slc_redis *redis)
+static int load_all(const struct batch *batch)
 {
+    const struct slc_args *args = batch->args;
     int status = 0;
 
     for (size_t i = 0; i < args->operand_count && !*slc_stop_flag(); i++) {
@@ -158,7 +230,7 @@ static int load_all(const struct slc_args *args, const struct slc_config *config
         struct slc_error error = {0};
         int printed;
 
-        if (!load_file(args, config, redis, args->operands[i], &out, &error)) {
+        if (!load_file(batch, args->operands[i], &out, &error)) {
             int failed;
 
             slc_error_locate(&error, args->operands[i], 0, (struct slc_str){0});
@@ -177,23 +249,51 @@ static int load_all(const struct slc_args *args, const struct slc_config *config
     return slc_stop_status(status);
 }
 
-static int run(const struct slc_args *args)
+/* The plan of --plan, read before anything else is begun. */
+static bool read_plan(const char *path, struct slc_plan_document *ret_plan, struct slc_error *error)
 {
-    SLC_AUTO_CONFIG struct slc_config *config = NULL;
+    SLC_AUTO_BUF struct slc_buf text = {0};
+
+    if (slc_file_read(AT_FDCWD, path, SLC_PLAN_DOCUMENT_MAX_BYTES, &text, error) &&
+        slc_plan_document_parse(slc_buf_view(&text), ret_plan, error))
+        return true;
+    slc_error_locate(error, path, 0, (struct slc_str){0});
+    return false;
+}
+
+static int load_batch(struct batch *batch)
+{
     SLC_AUTO_REDIS_ACCESS struct slc_redis_access access = {0};
     struct slc_error error = {0};
 
-    if (!slc_cli_config(args, &config, &error))
-        return slc_cli_fail(&error);
-    if (slc_args_has(args, "dry-run")) {
+    if (slc_args_has(batch->args, "dry-run")) {
         slc_stop_catch();
-        return load_all(args, config, NULL);
+        return load_all(batch);
     }
-    if (!slc_redis_access_open(config, &access, &error) ||
-        !slc_load_sweep(access.redis, config, NULL, &error))
+    if (!slc_redis_access_open(batch->config, &access, &error) ||
+        !slc_load_sweep(access.redis, batch->config, NULL, &error))
         return slc_cli_fail(&error);
     slc_stop_catch();
-    return load_all(args, config, access.redis);
+    batch->redis = access.redis;
+    return load_all(batch);
+}
+
+static int run(const struct slc_args *args)
+{
+    SLC_AUTO_CONFIG struct slc_config *config = NULL;
+    const char *plan_path = slc_args_value(args, "plan");
+    struct slc_plan_document plan = {0};
+    struct batch batch = {.args = args, .plan = plan_path ? &plan : NULL};
+    struct slc_error error = {0};
+    int status;
+
+    if (!slc_cli_config(args, &config, &error) ||
+        (plan_path && !read_plan(plan_path, &plan, &error)))
+        return slc_cli_fail(&error);
+    batch.config = config;
+    status = load_batch(&batch);
+    slc_plan_document_release(&plan);
+    return status;
 }
 
 const struct slc_command slc_cmd_load = {
@@ -206,10 +306,17 @@ const struct slc_command slc_cmd_load = {
             "cannot be taken are counted and written to NAME.rejects.csv beside the\n"
             "file.\n"
             "\n"
+            "With --plan (written by sluice profile --plan-out) the columns are filled\n"
+            "and scaled as that plan says, whatever is in this file, so that new rows\n"
+            "compare with old ones; the options under prep.* take no part. A file that\n"
+            "the plan does not fit is refused. What changed since the replica's last\n"
+            "load is said below the counts.\n"
+            "\n"
             "Without redis.url a private redis-server under the state directory is\n"
             "used, and stopped at the end unless it was running before.",
     .example = "sluice load users.csv --index id --redis redis://127.0.0.1:6379/0\n"
                "sluice load *.csv --set prep.scale=standard\n"
+               "sluice load users.csv --plan plan.json\n"
                "sluice load users.csv --dry-run --json",
     .flags = flags,
     .min_operands = 1,

@@ -50,7 +50,8 @@ static bool read_line(struct slc_redis *redis, const char *name, struct line *re
     return true;
 }
 
-static void add_count(struct slc_table *table, int64_t count, void (*print)(struct slc_buf *, int64_t))
+static void add_count(struct slc_table *table, int64_t count,
+                      void (*print)(struct slc_buf *, int64_t))
 {
     SLC_AUTO_BUF struct slc_buf text = {0};
 
@@ -165,9 +166,8 @@ static int run(const struct slc_args *args)
     if (names.n_names == 0)
         slc_buf_append_text(&out, "No replicas. \"sluice load FILE\" makes one.\n");
     else
-        slc_table_print(&table,
-                        slc_cli_stdout_is_terminal() ? slc_cli_columns() : SLC_TABLE_ANY_WIDTH,
-                        &out);
+        slc_table_print(
+            &table, slc_cli_stdout_is_terminal() ? slc_cli_columns() : SLC_TABLE_ANY_WIDTH, &out);
     return slc_cli_print(&out);
 }
 

@@ -34,11 +34,11 @@ const struct slc_command slc_cmd_show = {
     .name = "show",
     .args = "NAME [OPTION...]",
     .summary = "Show what is known of a replica: shape, types, preprocessing, counts",
-    .help = "For each column its type in the end, how many values were missing, what they\n"
-            "were filled with (and how often), and what the column was scaled by: smallest\n"
-            "and largest value (minmax), centre and divisor (standard, robust), divisor\n"
-            "(maxabs); ~ where these come from a sketch. --json gives every field of\n"
-            "NAME.META, the statistics of PROFILE included.",
+    .help = "For each column its type in the end, how many values were missing, what a gap is\n"
+            "filled with, and what the column was scaled by: smallest and largest value\n"
+            "(minmax), centre and divisor (standard, robust), divisor (maxabs); ~ where these\n"
+            "come from a sketch. --json gives every field of NAME.META, the statistics of\n"
+            "PROFILE included.",
     .example = "sluice show sample_us_users\n"
                "sluice show sample_us_users --json | jq .SCALE.columns.age",
     .flags = flags,

@@ -111,11 +111,11 @@ static bool fill_in(struct slc_ticket *ticket, const char *index, int64_t size_b
         return false;
     if (!slc_ticket_set_int64(ticket, "size", size_bytes, error))
         return false;
-    return !options ||
-           slc_ticket_set_json(ticket, "options",
-                               slc_str_from(json_object_to_json_string_ext(
-                                   options, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)),
-                               error);
+    return !options || slc_ticket_set_json(
+                           ticket, "options",
+                           slc_str_from(json_object_to_json_string_ext(
+                               options, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)),
+                           error);
 }
 
 /* What the command works on. */
@@ -123,10 +123,10 @@ struct work {
     const struct slc_args *args;
     const char *path;
     struct slc_str base;
-    struct slc_buf folder;      /* owned */
-    struct slc_buf ticket_name; /* owned */
-    struct slc_stream *stream;  /* owned */
-    struct slc_ticket *ticket;  /* owned */
+    struct slc_buf folder;       /* owned */
+    struct slc_buf ticket_name;  /* owned */
+    struct slc_stream *stream;   /* owned */
+    struct slc_ticket *ticket;   /* owned */
     struct json_object *options; /* owned */
 };
 
@@ -213,7 +213,8 @@ static void describe(const struct work *work, struct slc_buf *out)
 
 static int run(const struct slc_args *args)
 {
-    SLC_CLEANUP(release) struct work work = {
+    SLC_CLEANUP(release)
+    struct work work = {
         .args = args,
         .path = args->operands[0],
         .base = slc_path_base(slc_str_from(args->operands[0])),

@@ -7,7 +7,13 @@
 #include "cli/table.h"
 #include "cli/text.h"
 
-enum { USUAL_ROWS = 10, MOST_ROWS = 1000000, MOST_CELL_COLUMNS = 40, LEAST_CELL_COLUMNS = 6 };
+enum {
+    USUAL_ROWS = 10,
+    MOST_ROWS = 1000000,
+    LEAST_CELL_COLUMNS = 10,
+    MOST_CELL_COLUMNS = 40,
+    MOST_HIDDEN_NAMES = 20,
+};
 
 static const struct slc_flag flags[] = {
     {.name = "rows", .letter = 'n', .value = "N", .help = "how many rows (default 10)"},
@@ -84,11 +90,13 @@ static void append_hidden(struct json_object *columns, int shown, struct slc_buf
         return;
     slc_buf_append_text(&text, "and ");
     slc_text_plural(&text, (int64_t)(count - first), "more column", "more columns");
-    for (size_t i = first; i < count; i++) {
+    for (size_t i = first; i < count && i < first + MOST_HIDDEN_NAMES; i++) {
         slc_buf_append_text(&text, i == first ? ": " : ", ");
         slc_text_clip(&text, slc_json_text_of(json_object_array_get_idx(columns, i)),
                       MOST_CELL_COLUMNS);
     }
+    if (count - first > MOST_HIDDEN_NAMES)
+        slc_buf_append_text(&text, ", ...");
     slc_buf_append_byte(out, '\n');
     slc_text_wrap(out, slc_buf_view(&text), 0, 0, slc_cli_columns());
     slc_buf_append_byte(out, '\n');

@@ -202,8 +202,8 @@ static void find_json(struct finding *finding, const struct slc_survey *survey)
 {
     for (int64_t i = 0; i < survey->schema.n_fields; i++) {
         const struct slc_value *first = &survey->summaries[i].first;
-        struct slc_str text = slc_type_is_text(first->type) ? slc_str_trim(first->text)
-                                                             : (struct slc_str){0};
+        struct slc_str text =
+            slc_type_is_text(first->type) ? slc_str_trim(first->text) : (struct slc_str){0};
 
         if (text.len >= 2 && (text.data[0] == '{' || text.data[0] == '['))
             next_name(finding, "Objects or arrays as text: ", survey->schema.fields[i].name);

@@ -9,7 +9,13 @@
 #include "cli/table.h"
 #include "cli/text.h"
 
-enum { BARS = SLC_HISTOGRAM_BINS / 2, TOP_SHOWN = 5, TOP_VALUE_COLUMNS = 24, EXAMPLE_COLUMNS = 60, LEVEL_COLUMNS = 10 };
+enum {
+    BARS = SLC_HISTOGRAM_BINS / 2,
+    TOP_SHOWN = 5,
+    TOP_VALUE_COLUMNS = 24,
+    EXAMPLE_COLUMNS = 60,
+    LEVEL_COLUMNS = 10
+};
 
 /* ---- Values ------------------------------------------------------------- */
 
@@ -23,7 +29,8 @@ static void append_date(struct slc_buf *text, int64_t days)
 
 static int64_t days_of(int64_t usec)
 {
-    return usec >= 0 ? usec / SLC_USEC_PER_DAY : -((-usec + SLC_USEC_PER_DAY - 1) / SLC_USEC_PER_DAY);
+    return usec >= 0 ? usec / SLC_USEC_PER_DAY
+                     : -((-usec + SLC_USEC_PER_DAY - 1) / SLC_USEC_PER_DAY);
 }
 
 /* In at most LEVEL_COLUMNS but for texts. */
@@ -105,8 +112,8 @@ static void append_top(struct slc_buf *text, const struct slc_summary *summary)
     }
     /* Where not one in a thousand rows has it, the most frequent value is chance. */
     if (summary->top[0].count <= 1 || summary->top[0].count < summary->n_rows / 1000) {
-        const struct slc_value *example = summary->first.type ? &summary->first
-                                                              : &summary->top[0].value;
+        const struct slc_value *example =
+            summary->first.type ? &summary->first : &summary->top[0].value;
 
         slc_buf_append_text(text, "such as ");
         if (slc_type_is_text(example->type))

@@ -15,7 +15,7 @@ struct slc_profile_facts {
     const struct slc_reader *reader;
     const struct slc_survey *survey;
     double seconds;
-    int64_t first_reject_row;                        /* 0: none was found */
+    int64_t first_reject_row;                         /* 0: none was found */
     char first_reject_reason[SLC_SHOWN_REJECT_BYTES]; /* "" with it */
 };
 

@@ -139,9 +139,8 @@ static void free_bar(struct slc_progress_bar *bar)
     free(bar);
 }
 
-struct slc_progress_bar *slc_progress_bar_start(const char *name,
-                                                const struct slc_load_progress *progress,
-                                                bool reads_only)
+struct slc_progress_bar *
+slc_progress_bar_start(const char *name, const struct slc_load_progress *progress, bool reads_only)
 {
     struct slc_progress_bar *bar;
     pthread_condattr_t attributes;

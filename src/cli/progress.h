@@ -16,9 +16,8 @@ struct slc_progress_bar;
  * second; `name` and `progress` are borrowed until the end. `reads_only`: a
  * survey is all that is done. NULL, and nothing is drawn, when standard error is
  * no terminal. */
-struct slc_progress_bar *slc_progress_bar_start(const char *name,
-                                                const struct slc_load_progress *progress,
-                                                bool reads_only);
+struct slc_progress_bar *
+slc_progress_bar_start(const char *name, const struct slc_load_progress *progress, bool reads_only);
 
 /* Take the bar off the screen. NULL is fine. */
 void slc_progress_bar_stop(struct slc_progress_bar *bar);

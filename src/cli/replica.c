@@ -74,7 +74,8 @@ void slc_text_stamp(struct slc_buf *buf, struct slc_str stamp)
     if (stamp.len == WHOLE && stamp.data[DATE] == ':') {
         slc_text_safe(buf, (struct slc_str){.data = stamp.data, .len = DATE});
         slc_buf_append_byte(buf, ' ');
-        slc_text_safe(buf, (struct slc_str){.data = stamp.data + DATE + 1, .len = WHOLE - DATE - 1});
+        slc_text_safe(buf,
+                      (struct slc_str){.data = stamp.data + DATE + 1, .len = WHOLE - DATE - 1});
     } else if (stamp.data) {
         slc_text_safe(buf, stamp);
     }

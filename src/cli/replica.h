@@ -12,7 +12,6 @@
 #include "redis/connection.h"
 #include "store/store.h"
 
-
 /* What Redis says of a replica's rows now; -1 where it does not tell. */
 struct slc_replica_facts {
     int64_t rows;

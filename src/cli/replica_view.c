@@ -98,16 +98,17 @@ static void append_source(struct slc_buf *text, const struct slc_meta *meta)
 static void append_memory(struct slc_buf *text, const struct slc_meta *meta,
                           const struct slc_replica_facts *facts)
 {
-    int64_t before = slc_meta_int(meta, "MEMORY_BEFORE"), after = slc_meta_int(meta, "MEMORY_AFTER");
+    int64_t before = slc_meta_int(meta, "MEMORY_BEFORE"),
+            after = slc_meta_int(meta, "MEMORY_AFTER");
 
     if (facts->memory_bytes >= 0) {
         slc_text_bytes(text, facts->memory_bytes);
         slc_buf_append_text(text, " in Redis");
     }
     if (before >= 0 && after >= 0) {
-        slc_buf_append_text(text, text->len ? "; as typed columns " : "as typed columns ");
+        slc_buf_append_text(text, text->len ? "; as columns " : "as columns ");
         slc_text_bytes(text, after);
-        slc_buf_append_text(text, ", before preprocessing ");
+        slc_buf_append_text(text, ", as read ");
         slc_text_bytes(text, before);
     }
 }
@@ -203,9 +204,9 @@ static void append_value(struct slc_buf *text, struct json_object *value)
 {
     switch (json_object_get_type(value)) {
     case json_type_string:
-        slc_buf_append_byte(text, '"');
+        if (json_object_get_string_len(value) == 0)
+            slc_buf_append_text(text, "\"\"");
         slc_text_clip(text, slc_json_text_of(value), VALUE_COLUMNS);
-        slc_buf_append_byte(text, '"');
         return;
     case json_type_double:
     case json_type_int:
@@ -219,25 +220,19 @@ static void append_value(struct slc_buf *text, struct json_object *value)
     }
 }
 
-/* mean 53.7 (136) */
+/* mean 53.7 */
 static void append_impute(struct slc_buf *text, struct json_object *impute)
 {
     struct slc_str strategy = slc_json_text_of(member(impute, "strategy"));
-    int64_t count = json_object_get_int64(member(impute, "count"));
 
     if (strategy.len == 0 || slc_str_is(strategy, "none"))
         return;
     slc_text_safe(text, strategy);
     slc_buf_append_byte(text, ' ');
     append_value(text, member(impute, "value"));
-    if (count > 0) {
-        slc_buf_append_text(text, " (");
-        slc_text_count(text, count);
-        slc_buf_append_byte(text, ')');
-    }
 }
 
-/* minmax 18 to 90; standard 53.7, 21.1 */
+/* minmax 18..90; standard 53.7, 21.1 */
 static void append_scale(struct slc_buf *text, struct json_object *scale)
 {
     struct slc_str strategy = slc_json_text_of(member(scale, "strategy"));
@@ -249,7 +244,7 @@ static void append_scale(struct slc_buf *text, struct json_object *scale)
     slc_buf_append_byte(text, ' ');
     if (!slc_str_is(strategy, "maxabs")) {
         append_value(text, member(scale, is_minmax ? "data_min" : "center"));
-        slc_buf_append_text(text, is_minmax ? " to " : ", ");
+        slc_buf_append_text(text, is_minmax ? ".." : ", ");
     }
     append_value(text, member(scale, is_minmax ? "data_max" : "scale"));
     if (json_object_get_boolean(member(scale, "approximate")))

@@ -181,8 +181,7 @@ void slc_text_wrap(struct slc_buf *buf, struct slc_str s, int column, int indent
         if (s.len == 0)
             return;
         space = memchr(s.data, ' ', s.len);
-        word = (struct slc_str){.data = s.data,
-                                .len = space ? (size_t)(space - s.data) : s.len};
+        word = (struct slc_str){.data = s.data, .len = space ? (size_t)(space - s.data) : s.len};
         s.data += word.len;
         s.len -= word.len;
         columns = slc_text_width(word);
@@ -225,7 +224,10 @@ static void append_scaled(struct slc_buf *buf, double value)
         value /= 1000;
         unit++;
     }
-    slc_buf_printf(buf, fabs(value) >= 99.95 ? "%.0f%.*s" : fabs(value) >= 9.995 ? "%.1f%.*s" : "%.2f%.*s",
+    slc_buf_printf(buf,
+                   fabs(value) >= 99.95   ? "%.0f%.*s"
+                   : fabs(value) >= 9.995 ? "%.1f%.*s"
+                                          : "%.2f%.*s",
                    value, unit > 0, &units[unit]);
 }
 

@@ -8,10 +8,12 @@
 #include "base/cleanup.h"
 #include "base/time.h"
 #include "load/delivery.h"
+#include "load/fit.h"
 #include "load/metadata.h"
 #include "load/owner.h"
 #include "load/settings.h"
 #include "load/survey.h"
+#include "prep/plan_bind.h"
 
 const char *slc_load_stage_name(enum slc_load_stage stage)
 {
@@ -51,10 +53,14 @@ struct load {
     struct slc_reader *reader;
     struct slc_survey survey;
     int64_t index_field;
-    struct slc_plan plan;
+    struct slc_plan_document fitted; /* empty when the job has a plan */
+    struct slc_plan_binding binding; /* empty when it has none */
+    const struct slc_plan *plan;     /* either one's */
+    struct slc_buf plan_json, drift_json;
     struct slc_delivery delivery;
     struct slc_rejects *rejects;
-    int64_t *row_columns;
+    const int64_t *row_columns;
+    int64_t n_row_columns;
     struct slc_row_layout layout;
     int64_t started_usec;
 };
@@ -75,15 +81,18 @@ static double seconds_since(int64_t usec)
 static bool open_file(struct load *load, struct slc_error *error)
 {
     struct slc_reader_options options;
+    const struct slc_plan_document *plan = load->job->plan;
+    struct slc_str index = load->job->index_column;
     int fd = load->job->fd;
 
+    if (index.len == 0 && plan)
+        index = slc_plan_index(&plan->plan);
     if (!slc_reader_options_from(load->job->config, &load->arena, &options, error)) {
         close(fd);
         return false;
     }
     return slc_reader_open(fd, load->job->path, &options, &load->reader, error) &&
-           slc_find_index(slc_reader_schema(load->reader), load->job->index_column,
-                          &load->index_field, error);
+           slc_find_index(slc_reader_schema(load->reader), index, &load->index_field, error);
 }
 
 static bool check_digest(struct load *load, struct slc_error *error)
@@ -99,6 +108,22 @@ static bool check_digest(struct load *load, struct slc_error *error)
     return true;
 }
 
+/* The types to read the columns from; none without a plan. */
+static bool planned_types(struct load *load, const enum slc_type **ret_types,
+                          struct slc_error *error)
+{
+    const struct slc_schema *schema = slc_reader_schema(load->reader);
+    enum slc_type *types;
+
+    if (!load->job->plan)
+        return true;
+    types = slc_arena_calloc(&load->arena, (size_t)schema->n_fields + 1, sizeof(*types));
+    *ret_types = types;
+    if (!types)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the columns");
+    return slc_plan_read_types(&load->job->plan->plan, schema, load->index_field, types, error);
+}
+
 static bool survey(struct load *load, struct slc_error *error)
 {
     const struct slc_config *config = load->job->config;
@@ -112,6 +137,8 @@ static bool survey(struct load *load, struct slc_error *error)
     };
     int64_t start = slc_monotonic_usec();
 
+    if (!planned_types(load, &options.types, error))
+        return false;
     enter(load, SLC_STAGE_SURVEY);
     load->result->size_bytes = slc_reader_size_bytes(load->reader);
     if (!slc_survey_run(load->reader, &options, &load->survey, error) || !check_digest(load, error))
@@ -121,40 +148,83 @@ static bool survey(struct load *load, struct slc_error *error)
     return true;
 }
 
-static bool fit(struct load *load, struct slc_error *error)
+/* Say which columns of the file the plan has no place for. */
+static void warn_of_new_columns(struct load *load)
 {
-    struct slc_survey *s = &load->survey;
-    struct slc_prep_options options;
+    const struct slc_plan_binding *binding = &load->binding;
+    SLC_AUTO_BUF struct slc_buf text = {0};
 
-    enter(load, SLC_STAGE_FIT);
-    if (!slc_prep_options_from(load->job->config, &s->schema, load->index_field, &load->arena,
-                               &options, error))
+    if (binding->n_new_columns == 0)
+        return;
+    for (int64_t i = 0; i < binding->n_new_columns && text.len < SLC_ERROR_MESSAGE_BYTES; i++) {
+        slc_buf_append_text(&text, i > 0 ? ", " : "");
+        slc_buf_append_str(&text, load->survey.schema.fields[binding->new_columns[i]].name);
+    }
+    if (slc_buf_text(&text))
+        slc_fail(&load->result->plan_warning, SLC_ERR_DATA,
+                 "the plan does not know %lld of the columns, which were left out: %s",
+                 (long long)binding->n_new_columns, slc_buf_text(&text));
+}
+
+static bool bind_plan(struct load *load, struct slc_error *error)
+{
+    const struct slc_plan_document *given = load->job->plan;
+
+    if (!slc_plan_bind(&given->plan, &load->survey.schema, load->index_field, &load->binding,
+                       error))
         return false;
-    options.today = slc_today_days();
-    return slc_plan_fit(&s->schema, s->summaries, s->profile, &options, &load->plan, error);
+    load->plan = &load->binding.plan;
+    load->row_columns = load->binding.row_columns;
+    load->n_row_columns = load->binding.n_row_columns;
+    slc_plan_document_write(&given->plan, &given->provenance, &load->plan_json);
+    warn_of_new_columns(load);
+    return true;
 }
 
 /* The columns of a row: all but the index and those dropped. */
-static bool lay_out(struct load *load, struct slc_error *error)
+static bool choose_columns(struct load *load, struct slc_error *error)
 {
-    int64_t n = load->plan.n_columns, kept = 0;
+    int64_t n = load->plan->n_columns;
+    int64_t *columns = slc_arena_calloc(&load->arena, (size_t)n + 1, sizeof(*columns));
 
-    load->row_columns = slc_arena_calloc(&load->arena, (size_t)n + 1, sizeof(*load->row_columns));
-    if (!load->row_columns)
+    if (!columns)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the columns");
     for (int64_t i = 0; i < n; i++)
-        if (!load->plan.columns[i].is_index && !load->plan.columns[i].dropped)
-            load->row_columns[kept++] = i;
-    load->result->n_columns = kept;
+        if (!load->plan->columns[i].is_index && !load->plan->columns[i].dropped)
+            columns[load->n_row_columns++] = i;
+    load->row_columns = columns;
+    return true;
+}
+
+static bool fit_plan(struct load *load, struct slc_error *error)
+{
+    if (!slc_fit_document(load->job->config, &load->survey, load->index_field, load->job->path,
+                          load->result->sha256, &load->fitted, error))
+        return false;
+    load->plan = &load->fitted.plan;
+    slc_plan_document_write(&load->fitted.plan, &load->fitted.provenance, &load->plan_json);
+    return choose_columns(load, error);
+}
+
+static bool make_plan(struct load *load, struct slc_error *error)
+{
+    enter(load, SLC_STAGE_FIT);
+    if (!(load->job->plan ? bind_plan(load, error) : fit_plan(load, error)))
+        return false;
+    return !load->plan_json.failed || slc_fail(error, SLC_ERR_MEMORY, "no memory for the plan");
+}
+
+static void lay_out(struct load *load)
+{
+    load->result->n_columns = load->n_row_columns;
     load->layout = (struct slc_row_layout){
         .columns = load->row_columns,
-        .n_columns = kept,
+        .n_columns = load->n_row_columns,
         .key_column = load->index_field,
         .pairs_per_command = slc_config_int(load->job->config, "store.pairs_per_command"),
         .on_duplicate =
             (enum slc_on_duplicate)slc_config_choice(load->job->config, "store.on_duplicate"),
     };
-    return true;
 }
 
 static bool deliver(struct load *load, struct slc_store_load *store, struct slc_error *error)
@@ -163,7 +233,7 @@ static bool deliver(struct load *load, struct slc_store_load *store, struct slc_
     struct slc_delivery_options options = {
         .n_threads = slc_load_threads(config),
         .survey = &load->survey,
-        .plan = &load->plan,
+        .plan = load->plan,
         .layout = load->layout,
         .store = store,
         .rejects = load->rejects,
@@ -184,7 +254,7 @@ static bool settle_counts(struct load *load, const struct slc_store_counts *coun
     r->rows_rejected = load->delivery.n_rejects;
     r->rows_written = counts->rows_written;
     r->duplicate_keys = counts->duplicate_keys;
-    slc_plan_memory(&load->plan, load->survey.summaries, load->delivery.outcomes, r->rows_read,
+    slc_plan_memory(load->plan, load->survey.summaries, load->delivery.outcomes, r->rows_read,
                     &r->memory_before_bytes, &r->memory_after_bytes);
     if (r->rows_written == 0)
         return slc_fail(error, SLC_ERR_DATA,
@@ -205,11 +275,13 @@ static bool commit(struct load *load, struct slc_store_load *store, struct slc_e
         .job = load->job,
         .result = load->result,
         .survey = &load->survey,
-        .plan = &load->plan,
+        .plan = load->plan,
         .outcomes = load->delivery.outcomes,
         .layout = &load->layout,
         .index_field = load->index_field,
         .key_order = slc_store_load_key_order(store),
+        .plan_document = slc_buf_view(&load->plan_json),
+        .drift = slc_buf_view(&load->drift_json),
     };
     struct slc_meta_field *fields;
     int64_t n_fields;
@@ -218,6 +290,33 @@ static bool commit(struct load *load, struct slc_store_load *store, struct slc_e
     load->result->seconds = seconds_since(load->started_usec);
     return slc_metadata_build(&input, &load->arena, &fields, &n_fields, error) &&
            slc_store_load_commit(store, fields, n_fields, error);
+}
+
+/* What changed since the replica's last load, as far as that can be told: a
+ * server that refuses to say is no reason not to load. */
+static bool find_drift(struct load *load, struct slc_error *error)
+{
+    static const char *const wanted[] = {"PROFILE", "LOAD_ID", "LOAD_DTTM"};
+    struct slc_drift_reference reference = {0};
+    struct slc_error why = {0};
+    struct slc_meta meta = {0};
+    bool good;
+
+    if (slc_store_meta(load->job->redis, load->job->replica, wanted, 3, &meta, &why)) {
+        reference.profile = slc_meta_get(&meta, "PROFILE");
+        reference.load_id = slc_meta_get(&meta, "LOAD_ID");
+        reference.load_dttm = slc_meta_get(&meta, "LOAD_DTTM");
+    } else if (why.class == SLC_CLASS_RETRY &&
+               (why.code != SLC_ERR_SERVER || !slc_redis_is_idle(load->job->redis))) {
+        if (error)
+            *error = why;
+        return false;
+    }
+    slc_buf_clear(&load->drift_json);
+    good = slc_drift_compare(&reference, &load->survey.schema, load->survey.summaries,
+                             &load->result->drift, &load->drift_json, error);
+    slc_meta_release(&meta);
+    return good;
 }
 
 /* One try: from an empty staging key to the swap. */
@@ -241,7 +340,8 @@ static bool deliver_once(struct load *load, struct slc_error *error)
     slc_owner_name(owner);
     options.owner = slc_str_from(owner);
     enter(load, SLC_STAGE_DELIVERY);
-    good = slc_store_load_begin(load->job->redis, &options, &store, error) &&
+    good = find_drift(load, error) &&
+           slc_store_load_begin(load->job->redis, &options, &store, error) &&
            deliver(load, store, error) && slc_store_load_finish(store, &counts, error) &&
            settle_counts(load, &counts, error) && commit(load, store, error);
     slc_store_load_free(store); /* a failed one leaves no staging key, if Redis is there */
@@ -330,9 +430,9 @@ static bool run(struct load *load, struct slc_error *error)
     int64_t start;
 
     enter(load, SLC_STAGE_OPEN);
-    if (!open_file(load, error) || !survey(load, error) || !fit(load, error) ||
-        !lay_out(load, error))
+    if (!open_file(load, error) || !survey(load, error) || !make_plan(load, error))
         return false;
+    lay_out(load);
     start = slc_monotonic_usec();
     if (!(load->job->redis ? deliver_with_patience(load, error) : rehearse(load, error)))
         return false;
@@ -344,7 +444,10 @@ static bool run(struct load *load, struct slc_error *error)
 static void release(struct load *load)
 {
     slc_delivery_release(&load->delivery);
-    slc_plan_release(&load->plan);
+    slc_plan_binding_release(&load->binding);
+    slc_plan_document_release(&load->fitted);
+    slc_buf_release(&load->plan_json);
+    slc_buf_release(&load->drift_json);
     slc_survey_release(&load->survey, load->reader);
     slc_reader_close(load->reader);
     slc_rejects_free(load->rejects);

@@ -2,6 +2,7 @@
  *
  *     survey    all chunks once: types, statistics          (survey.h)
  *     fit       statistics + options -> plan                (prep/plan.h)
+ *               or a plan that was given, held against the file
  *     delivery  all chunks again: transform, encode, write  (delivery.h)
  *     commit    verify the counts, swap in one step         (store/store.h)
  *
@@ -18,6 +19,8 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "config/config.h"
+#include "load/drift.h"
+#include "prep/plan_document.h"
 #include "redis/connection.h"
 
 enum slc_load_stage {
@@ -47,20 +50,23 @@ struct slc_load_progress {
 double slc_load_progress_share(const struct slc_load_progress *progress);
 
 struct slc_load_job {
-    struct slc_str replica; /* its name, checked */
-    int fd;                 /* of the data file; taken over */
-    const char *path;       /* for META's FROMFPATH and for messages */
-    struct slc_str index_column; /* wanted prim_index; empty: ordinals */
-    struct slc_str expected_sha256; /* 64 hex digits or empty */
+    struct slc_str replica;          /* its name, checked */
+    int fd;                          /* of the data file; taken over */
+    const char *path;                /* for META's FROMFPATH and for messages */
+    struct slc_str index_column;     /* wanted prim_index; empty: ordinals */
+    struct slc_str expected_sha256;  /* 64 hex digits or empty */
     const struct slc_config *config; /* with the ticket's options applied */
+    /* A plan to apply as it is, borrowed; the options under prep.* then take no part, and without
+     * an index_column the plan's is used. NULL: one is fitted. */
+    const struct slc_plan_document *plan;
     /* A connection that nobody else uses meanwhile; borrowed. NULL: a dry run, which does all but
      * the writing. */
     struct slc_redis *redis;
     /* Rejected rows go to this file in this folder; NULL: they are only counted. */
     int rejects_dir_fd;
     const char *rejects_name;
-    const char *load_dttm;     /* the stamp for META */
-    const atomic_bool *cancel; /* checked often; may be NULL */
+    const char *load_dttm;              /* the stamp for META */
+    const atomic_bool *cancel;          /* checked often; may be NULL */
     struct slc_load_progress *progress; /* may be NULL */
 };
 
@@ -77,6 +83,11 @@ struct slc_load_result {
     int64_t memory_before_bytes, memory_after_bytes;
     double seconds, survey_seconds, delivery_seconds;
     char sha256[SLC_SHA256_HEX_BYTES];
+    /* Against the replica's last load; nothing is compared in a dry run. */
+    struct slc_drift drift;
+    /* With a plan: names the columns of the file that it does not know and that were left out
+     * (code NONE: there is none). */
+    struct slc_error plan_warning;
     /* The load succeeded but the rejected rows could not be written down (code
      * NONE: they could). */
     struct slc_error rejects_error;

@@ -182,14 +182,37 @@ static void add_repairs(struct builder *b)
     add_written(b, "JSON_REPAIR");
 }
 
+/* The columns in the order in which they stand in the rows, which is not that
+ * of the file when the plan was fitted on another one. */
+static void add_steps(struct builder *b)
+{
+    const struct slc_metadata_input *in = b->input;
+    size_t n = (size_t)in->layout->n_columns + 1;
+    struct slc_plan in_rows = {.n_columns = in->layout->n_columns};
+    struct slc_outcome *outcomes = slc_arena_calloc(b->arena, n, sizeof(*outcomes));
+
+    in_rows.columns = slc_arena_calloc(b->arena, n, sizeof(*in_rows.columns));
+    if (!in_rows.columns || !outcomes) {
+        b->failed = true;
+        return;
+    }
+    for (int64_t i = 0; i < in->layout->n_columns; i++) {
+        in_rows.columns[i] = in->plan->columns[in->layout->columns[i]];
+        outcomes[i] = in->outcomes[in->layout->columns[i]];
+    }
+    slc_plan_impute_json(&in_rows, outcomes, &b->text);
+    add_written(b, "IMPUTE");
+    slc_plan_scale_json(&in_rows, &b->text);
+    add_written(b, "SCALE");
+}
+
 static void add_documents(struct builder *b)
 {
     const struct slc_metadata_input *in = b->input;
 
-    slc_plan_impute_json(in->plan, in->outcomes, &b->text);
-    add_written(b, "IMPUTE");
-    slc_plan_scale_json(in->plan, &b->text);
-    add_written(b, "SCALE");
+    add_steps(b);
+    add(b, "PLAN", in->plan_document);
+    add(b, "DRIFT", in->drift);
     slc_profile_json(&b->text, &in->survey->schema, in->survey->summaries);
     add_written(b, "PROFILE");
 }

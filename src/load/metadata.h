@@ -15,8 +15,9 @@ struct slc_metadata_input {
     const struct slc_plan *plan;
     const struct slc_outcome *outcomes;
     const struct slc_row_layout *layout;
-    int64_t index_field;      /* -1: none */
-    struct slc_str key_order; /* JSON */
+    int64_t index_field;                 /* -1: none */
+    struct slc_str key_order;            /* JSON */
+    struct slc_str plan_document, drift; /* JSON */
 };
 
 /* The fields live in `arena`. docs/redis-keys.md describes each. Errors: MEMORY. */

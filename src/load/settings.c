@@ -123,10 +123,19 @@ int slc_load_threads(const struct slc_config *config)
     return CPU_COUNT(&cpus) > 64 ? 64 : CPU_COUNT(&cpus);
 }
 
+/* Another column of that name but for case; -1 when there is none. */
+static int64_t find_other(const struct slc_schema *schema, struct slc_str wanted, int64_t found)
+{
+    for (int64_t i = found + 1; i < schema->n_fields; i++)
+        if (slc_str_eq_nocase(schema->fields[i].name, wanted))
+            return i;
+    return -1;
+}
+
 bool slc_find_index(const struct slc_schema *schema, struct slc_str wanted, int64_t *ret_column,
                     struct slc_error *error)
 {
-    int64_t column = -1;
+    int64_t column = -1, other;
 
     if (wanted.len > 0) {
         column = slc_schema_find_nocase(schema, wanted);
@@ -135,6 +144,13 @@ bool slc_find_index(const struct slc_schema *schema, struct slc_str wanted, int6
                             "the index column \"%.*s\" is not in the file; the nearest column is "
                             "\"%.*s\"",
                             SLC_STR_ARG(wanted), SLC_STR_ARG(nearest_field(schema, wanted)));
+        other = find_other(schema, wanted, column);
+        if (other >= 0 && !slc_str_eq(schema->fields[column].name, wanted))
+            return slc_fail(error, SLC_ERR_DATA,
+                            "the index column \"%.*s\" may be \"%.*s\" or \"%.*s\"; write it as the "
+                            "file does",
+                            SLC_STR_ARG(wanted), SLC_STR_ARG(schema->fields[column].name),
+                            SLC_STR_ARG(schema->fields[other].name));
     }
     *ret_column = column;
     return true;

@@ -22,8 +22,8 @@ bool slc_prep_options_from(const struct slc_config *config, const struct slc_sch
 /* load.threads, or the number of processors this process may use. */
 int slc_load_threads(const struct slc_config *config);
 
-/* The field of that name (without regard to case); NOT_FOUND names the nearest
- * one. -1 for an empty name. */
+/* The field of that name, or the only one of it but for case. DATA: there is
+ * none (names the nearest) or several. -1 for an empty name. */
 bool slc_find_index(const struct slc_schema *schema, struct slc_str wanted, int64_t *ret_column,
                     struct slc_error *error);
 

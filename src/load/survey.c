@@ -199,7 +199,8 @@ static bool survey_chunks(struct pass *pass, struct slc_chunk *chunk, struct slc
             return false;
         if (pass->keep) {
             pthread_mutex_lock(&pass->lock);
-            pass->survey->kept[chunk->seq] = (struct slc_chunk){.seq = chunk->seq, .raw = chunk->raw};
+            pass->survey->kept[chunk->seq] =
+                (struct slc_chunk){.seq = chunk->seq, .raw = chunk->raw};
             pthread_mutex_unlock(&pass->lock);
             chunk->raw = NULL;
         } else {
@@ -317,6 +318,8 @@ static bool run_pass(struct pass *pass, struct slc_error *error)
     pass->wanted = flags + n;
     pass->stale = flags + 2 * n;
     memset(pass->wanted, true, n);
+    if (pass->options->types)
+        memcpy(types, pass->options->types, (size_t)pass->n_columns * sizeof(*types));
     return slc_profile_new(pass->n_columns, pass->options->memory_bytes / 2, &survey->profile,
                            error) &&
            run_threads(pass, error) && have_rows(survey, error) && run_again(pass, error) &&

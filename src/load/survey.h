@@ -18,11 +18,11 @@ struct slc_chunk_place {
 };
 
 struct slc_survey {
-    struct slc_schema schema;       /* names (borrowed from the reader's) with final types */
-    struct slc_summary *summaries;  /* one a field */
+    struct slc_schema schema;      /* names (borrowed from the reader's) with final types */
+    struct slc_summary *summaries; /* one a field */
     struct slc_profile *profile;
-    int64_t n_records;              /* rows in the file */
-    int64_t n_rows;                 /* rows taken */
+    int64_t n_records; /* rows in the file */
+    int64_t n_rows;    /* rows taken */
     int64_t n_rejects;
     struct slc_chunk_place *places; /* by seq */
     int64_t n_chunks;
@@ -33,11 +33,13 @@ struct slc_survey {
 
 struct slc_survey_options {
     int n_threads;
-    int64_t memory_bytes;  /* half of it for the profile, a quarter for chunks that are kept */
-    bool keep_chunks;      /* they will be wanted again */
-    bool fail_on_reject;   /* the first bad row is an error (DATA) */
-    const atomic_bool *cancel;              /* may be NULL */
-    struct slc_load_progress *progress;     /* may be NULL */
+    int64_t memory_bytes;       /* half of it for the profile, a quarter for chunks that are kept */
+    bool keep_chunks;           /* they will be wanted again */
+    bool fail_on_reject;        /* the first bad row is an error (DATA) */
+    const enum slc_type *types; /* to read each field from, as a plan has it; a value that its type
+                                   cannot hold widens it as ever. NULL: found out */
+    const atomic_bool *cancel;  /* may be NULL */
+    struct slc_load_progress *progress; /* may be NULL */
 };
 
 /* The result is the same for any number of threads. Errors: those of reader/;

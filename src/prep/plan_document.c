@@ -5,11 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/json_read.h"
 #include "base/num.h"
 #include "base/time.h"
 #include "base/utf8.h"
 #include "prep/plan_names.h"
+#include "prep/plan_parse.h"
 
 const char *const slc_impute_names[SLC_N_IMPUTES] = {
     [SLC_IMPUTE_MEAN] = "mean",
@@ -35,198 +35,20 @@ const char *const slc_dropped_names[SLC_N_DROPPED] = {
     [SLC_DROPPED_DUPLICATED] = "duplicated",
 };
 
-/* A value that is no object or array. */
-struct token {
-    enum { TOKEN_NONE, TOKEN_TEXT, TOKEN_NUMBER, TOKEN_BOOL, TOKEN_NULL } kind;
-    struct slc_str text; /* of a text what it means, of a number its text */
-    bool boolean;
-};
-
-struct parse {
-    struct slc_json_reader json;
-    struct slc_arena *arena;
-    struct slc_error *error;
-    int64_t column;      /* index of the one at hand; -1: outside */
-    const char *section; /* "impute", "scale", "source"; "" none */
-    struct slc_plan_document *document;
-    int64_t capacity; /* of the plan's columns */
-};
-
-/* ---- Errors ---------------------------------------------------------------- */
-
-/* "columns[3].scale.center"; always false. */
-static bool refuse(const struct parse *p, const char *key, const char *what)
-{
-    char column[48] = "";
-
-    if (p->column >= 0)
-        snprintf(column, sizeof(column), "columns[%lld]%s", (long long)p->column,
-                 *key || *p->section ? "." : "");
-    return slc_fail(p->error, SLC_ERR_CONFIG, "the plan is refused: %s%s%s%s: %s", column,
-                    p->section, *p->section && *key ? "." : "", key, what);
-}
-
-/* What the JSON reader found; always false. */
-static bool refuse_json(const struct parse *p)
-{
-    const char *why = p->json.why ? p->json.why : "";
-
-    if (strcmp(why, "memory ran out") == 0)
-        return slc_fail(p->error, SLC_ERR_MEMORY, "memory ran out while a plan was read");
-    return slc_fail(p->error, SLC_ERR_CONFIG, "the plan is no JSON that can be read, at byte %lld: %s",
-                    (long long)p->json.at, why);
-}
-
-/* ---- Objects ---------------------------------------------------------------- */
-
-/* A member that an object may have: a token, or something that `read` takes. */
-struct member {
-    const char *key;
-    bool (*read)(struct parse *p, void *context);
-};
-
-enum { MAX_MEMBERS = 12 };
-
-static bool read_token(struct parse *p, const char *key, struct token *token)
-{
-    struct slc_json_reader *json = &p->json;
-    bool good;
-
-    switch (slc_json_read_peek(json)) {
-    case '"':
-        token->kind = TOKEN_TEXT;
-        good = slc_json_read_string(json, p->arena, &token->text);
-        break;
-    case 't':
-    case 'f':
-        token->kind = TOKEN_BOOL;
-        good = slc_json_read_bool(json, &token->boolean);
-        break;
-    case 'n':
-        token->kind = TOKEN_NULL;
-        good = slc_json_read_null(json);
-        break;
-    case '{':
-    case '[':
-        return refuse(p, key, "a single value is wanted here");
-    default:
-        token->kind = TOKEN_NUMBER;
-        good = slc_json_read_number(json, &token->text);
-        break;
-    }
-    return good || refuse_json(p);
-}
-
-static bool refuse_unknown(const struct parse *p, struct slc_str key)
-{
-    char shown[96];
-    struct slc_str clipped = slc_utf8_clip(key, 80);
-
-    snprintf(shown, sizeof(shown), "\"%.*s\"", SLC_STR_ARG(clipped));
-    return refuse(p, shown, "no such member is known; was it written by a later sluice?");
-}
-
-static bool read_member(struct parse *p, const struct member *members, struct token *tokens,
-                        unsigned *seen, void *context)
-{
-    struct slc_str key;
-    int i = 0;
-
-    if (!slc_json_read_key(&p->json, p->arena, &key))
-        return refuse_json(p);
-    while (i < MAX_MEMBERS && members[i].key && !slc_str_is(key, members[i].key))
-        i++;
-    if (i == MAX_MEMBERS || !members[i].key)
-        return refuse_unknown(p, key);
-    if (*seen & 1U << i)
-        return refuse(p, members[i].key, "it is there twice");
-    *seen |= 1U << i;
-    return members[i].read ? members[i].read(p, context)
-                           : read_token(p, members[i].key, &tokens[i]);
-}
-
-/* The object's members, in any order, none twice; `tokens` has one a member.
- * A member that is not there leaves TOKEN_NONE. */
-static bool read_object(struct parse *p, const struct member *members, struct token *tokens,
-                        unsigned *ret_seen, void *context)
-{
-    int64_t n = 0;
-    int more;
-
-    *ret_seen = 0;
-    if (!slc_json_read_enter(&p->json, '{'))
-        return refuse_json(p);
-    while ((more = slc_json_read_next(&p->json, '}', &n)) == 1)
-        if (!read_member(p, members, tokens, ret_seen, context))
-            return false;
-    return more == 0 || refuse_json(p);
-}
-
-/* ---- Tokens ------------------------------------------------------------------- */
-
-static bool want_text(const struct parse *p, const char *key, const struct token *token)
-{
-    if (token->kind == TOKEN_NONE)
-        return refuse(p, key, "it is missing");
-    return token->kind == TOKEN_TEXT || refuse(p, key, "a text is wanted here");
-}
-
-static bool want_bool(const struct parse *p, const char *key, const struct token *token,
-                      bool *ret_value)
-{
-    if (token->kind == TOKEN_NONE)
-        return refuse(p, key, "it is missing");
-    if (token->kind != TOKEN_BOOL)
-        return refuse(p, key, "true or false is wanted here");
-    *ret_value = token->boolean;
-    return true;
-}
-
-static bool want_double(const struct parse *p, const char *key, const struct token *token,
-                        double *ret_value)
-{
-    if (token->kind == TOKEN_NONE)
-        return refuse(p, key, "it is missing");
-    if (token->kind != TOKEN_NUMBER ||
-        !slc_parse_double(token->text.data, token->text.len, ret_value) || !isfinite(*ret_value))
-        return refuse(p, key, "a number within the range of a double is wanted here");
-    return true;
-}
-
-/* One of the names; `what` lists them for the error. */
-static bool want_name(const struct parse *p, const char *key, const struct token *token,
-                      const char *const *names, int n_names, const char *what, int *ret_value)
-{
-    if (!want_text(p, key, token))
-        return false;
-    for (int i = 0; i < n_names; i++)
-        if (slc_str_is(token->text, names[i])) {
-            *ret_value = i;
-            return true;
-        }
-    return refuse(p, key, what);
-}
-
-static bool want_type(const struct parse *p, const char *key, const struct token *token,
-                      enum slc_type *ret_type)
-{
-    return want_text(p, key, token) &&
-           (slc_type_from_name(token->text, ret_type) || refuse(p, key, "no type has that name"));
-}
-
 /* ---- impute --------------------------------------------------------------------- */
 
-static bool take_fill(const struct parse *p, const struct token *token, enum slc_type type,
-                      struct slc_value *ret_fill)
+static bool take_fill(const struct slc_plan_parse *p, const struct slc_plan_token *token,
+                      enum slc_type type, struct slc_value *ret_fill)
 {
     struct slc_str text = token->text;
     struct slc_value fill = {.type = type};
     int32_t days = 0;
-    bool is_number = token->kind == TOKEN_NUMBER, is_text = token->kind == TOKEN_TEXT, good = false;
+    bool is_number = token->kind == SLC_TOKEN_NUMBER, is_text = token->kind == SLC_TOKEN_TEXT,
+         good = false;
 
     switch (type) {
     case SLC_TYPE_BOOL:
-        good = token->kind == TOKEN_BOOL;
+        good = token->kind == SLC_TOKEN_BOOL;
         fill.boolean = token->boolean;
         break;
     case SLC_TYPE_INT64:
@@ -255,32 +77,35 @@ static bool take_fill(const struct parse *p, const struct token *token, enum slc
         break;
     }
     if (!good)
-        return refuse(p, "value", token->kind == TOKEN_NONE ? "it is missing"
-                                                           : "it is no value of the type beside it");
+        return slc_plan_refuse(p, "value",
+                               token->kind == SLC_TOKEN_NONE
+                                   ? "it is missing"
+                                   : "it is no value of the type beside it");
     *ret_fill = fill;
     return true;
 }
 
-static bool read_impute(struct parse *p, void *context)
+static bool read_impute(struct slc_plan_parse *p, void *context)
 {
-    static const struct member members[MAX_MEMBERS] = {
+    static const struct slc_plan_member members[SLC_PLAN_MAX_MEMBERS] = {
         {"strategy", NULL}, {"type", NULL}, {"value", NULL}};
     struct slc_column_plan *column = context;
-    struct token tokens[MAX_MEMBERS] = {0};
+    struct slc_plan_token tokens[SLC_PLAN_MAX_MEMBERS] = {0};
     enum slc_type type = SLC_TYPE_NULL;
     unsigned seen;
     int strategy = 0;
 
     p->section = "impute";
-    if (!read_object(p, members, tokens, &seen, NULL) ||
-        !want_name(p, "strategy", &tokens[0], slc_impute_names, SLC_IMPUTE_AUTO,
-                   "mean, median, most_frequent, constant or none is wanted here", &strategy))
+    if (!slc_plan_read_object(p, members, tokens, &seen, NULL) ||
+        !slc_plan_want_name(p, "strategy", &tokens[0], slc_impute_names, SLC_IMPUTE_AUTO,
+                            "mean, median, most_frequent, constant or none is wanted here",
+                            &strategy))
         return false;
     column->impute = (enum slc_impute)strategy;
     if (column->impute == SLC_IMPUTE_NONE) {
         if (seen != 1)
-            return refuse(p, "", "without a strategy there is nothing to fill in");
-    } else if (!want_type(p, "type", &tokens[1], &type) ||
+            return slc_plan_refuse(p, "", "without a strategy there is nothing to fill in");
+    } else if (!slc_plan_want_type(p, "type", &tokens[1], &type) ||
                !take_fill(p, &tokens[2], type, &column->fill)) {
         return false;
     }
@@ -302,57 +127,60 @@ static const unsigned scale_members[SLC_N_SCALES] = {
     [SLC_SCALE_NONE] = 1U << S_STRATEGY,
 };
 
-static bool take_minmax(const struct parse *p, const struct token *tokens,
+static bool take_minmax(const struct slc_plan_parse *p, const struct slc_plan_token *tokens,
                         struct slc_column_plan *column)
 {
-    if (!want_double(p, "data_min", &tokens[S_DATA_MIN], &column->data_min) ||
-        !want_double(p, "data_max", &tokens[S_DATA_MAX], &column->data_max) ||
-        !want_double(p, "scale", &tokens[S_SCALE], &column->multiplier) ||
-        !want_double(p, "min", &tokens[S_MIN], &column->offset))
+    if (!slc_plan_want_double(p, "data_min", &tokens[S_DATA_MIN], &column->data_min) ||
+        !slc_plan_want_double(p, "data_max", &tokens[S_DATA_MAX], &column->data_max) ||
+        !slc_plan_want_double(p, "scale", &tokens[S_SCALE], &column->multiplier) ||
+        !slc_plan_want_double(p, "min", &tokens[S_MIN], &column->offset))
         return false;
     if (column->data_min > column->data_max)
-        return refuse(p, "data_max", "it is less than data_min");
-    return column->multiplier >= 0.0 || refuse(p, "scale", "it is less than 0");
+        return slc_plan_refuse(p, "data_max", "it is less than data_min");
+    return column->multiplier >= 0.0 || slc_plan_refuse(p, "scale", "it is less than 0");
 }
 
-static bool take_centered(const struct parse *p, const struct token *tokens,
+static bool take_centered(const struct slc_plan_parse *p, const struct slc_plan_token *tokens,
                           struct slc_column_plan *column)
 {
-    if (!want_double(p, "center", &tokens[S_CENTER], &column->center) ||
-        !want_double(p, "scale", &tokens[S_SCALE], &column->divisor))
+    if (!slc_plan_want_double(p, "center", &tokens[S_CENTER], &column->center) ||
+        !slc_plan_want_double(p, "scale", &tokens[S_SCALE], &column->divisor))
         return false;
     if (!(column->divisor > 0.0))
-        return refuse(p, "scale", "a divisor is wanted here, more than 0");
+        return slc_plan_refuse(p, "scale", "a divisor is wanted here, more than 0");
     if (column->scale != SLC_SCALE_STANDARD)
         return true;
-    if (tokens[S_VAR].kind == TOKEN_NULL) {
+    if (tokens[S_VAR].kind == SLC_TOKEN_NULL) {
         column->variance = INFINITY;
         return true;
     }
-    return want_double(p, "var", &tokens[S_VAR], &column->variance);
+    return slc_plan_want_double(p, "var", &tokens[S_VAR], &column->variance);
 }
 
-static bool read_scale(struct parse *p, void *context)
+static bool read_scale(struct slc_plan_parse *p, void *context)
 {
-    static const struct member members[MAX_MEMBERS] = {
-        [S_STRATEGY] = {"strategy", NULL}, [S_DATA_MIN] = {"data_min", NULL},
-        [S_DATA_MAX] = {"data_max", NULL}, [S_SCALE] = {"scale", NULL},
-        [S_MIN] = {"min", NULL},           [S_CENTER] = {"center", NULL},
+    static const struct slc_plan_member members[SLC_PLAN_MAX_MEMBERS] = {
+        [S_STRATEGY] = {"strategy", NULL},
+        [S_DATA_MIN] = {"data_min", NULL},
+        [S_DATA_MAX] = {"data_max", NULL},
+        [S_SCALE] = {"scale", NULL},
+        [S_MIN] = {"min", NULL},
+        [S_CENTER] = {"center", NULL},
         [S_VAR] = {"var", NULL}};
     struct slc_column_plan *column = context;
-    struct token tokens[MAX_MEMBERS] = {0};
+    struct slc_plan_token tokens[SLC_PLAN_MAX_MEMBERS] = {0};
     unsigned seen;
     int strategy = 0;
 
     p->section = "scale";
-    if (!read_object(p, members, tokens, &seen, NULL) ||
-        !want_name(p, "strategy", &tokens[S_STRATEGY], slc_scale_names, SLC_N_SCALES,
-                   "minmax, standard, maxabs, robust or none is wanted here", &strategy))
+    if (!slc_plan_read_object(p, members, tokens, &seen, NULL) ||
+        !slc_plan_want_name(p, "strategy", &tokens[S_STRATEGY], slc_scale_names, SLC_N_SCALES,
+                            "minmax, standard, maxabs, robust or none is wanted here", &strategy))
         return false;
     column->scale = (enum slc_scale)strategy;
     for (int i = 0; members[i].key; i++)
         if (seen & ~scale_members[strategy] & 1U << i)
-            return refuse(p, members[i].key, "the strategy has no such parameter");
+            return slc_plan_refuse(p, members[i].key, "the strategy has no such parameter");
     if (column->scale == SLC_SCALE_MINMAX && !take_minmax(p, tokens, column))
         return false;
     if (column->scale != SLC_SCALE_MINMAX && column->scale != SLC_SCALE_NONE &&
@@ -403,22 +231,23 @@ static bool out_type_suits(const struct slc_column_plan *column)
     return column->out_type == type && !(fills && type == SLC_TYPE_NULL);
 }
 
-static bool check_column(const struct parse *p, const struct slc_column_plan *column)
+static bool check_column(const struct slc_plan_parse *p, const struct slc_column_plan *column)
 {
     if (column->in_type == SLC_TYPE_JSON)
-        return refuse(p, "in_type", "no file has columns of json; they are text");
+        return slc_plan_refuse(p, "in_type", "no file has columns of json; they are text");
     if (column->repair && column->in_type != SLC_TYPE_TEXT)
-        return refuse(p, "json_repair", "only texts can be repaired");
+        return slc_plan_refuse(p, "json_repair", "only texts can be repaired");
     if ((column->is_index || column->dropped != SLC_KEPT) &&
         (column->repair || column->impute != SLC_IMPUTE_NONE || column->scale != SLC_SCALE_NONE))
-        return refuse(p, column->is_index ? "index" : "dropped",
-                      "such a column takes part in no step");
+        return slc_plan_refuse(p, column->is_index ? "index" : "dropped",
+                               "such a column takes part in no step");
     if (column->is_index && column->dropped != SLC_KEPT)
-        return refuse(p, "dropped", "the index cannot be dropped");
+        return slc_plan_refuse(p, "dropped", "the index cannot be dropped");
     if (!fill_suits(column))
-        return refuse(p, "impute", "its strategy and type do not suit the column's in_type");
+        return slc_plan_refuse(p, "impute",
+                               "its strategy and type do not suit the column's in_type");
     return out_type_suits(column) ||
-           refuse(p, "out_type", "it is not what the steps make of the in_type");
+           slc_plan_refuse(p, "out_type", "it is not what the steps make of the in_type");
 }
 
 enum {
@@ -434,66 +263,70 @@ enum {
     C_EXACT,
 };
 
-static bool take_dropped(const struct parse *p, const struct token *token,
+static bool take_dropped(const struct slc_plan_parse *p, const struct slc_plan_token *token,
                          struct slc_column_plan *column)
 {
-    int dropped = SLC_KEPT;
+    int dropped = 0;
 
-    if (token->kind != TOKEN_NULL &&
-        (!want_name(p, "dropped", token, slc_dropped_names, SLC_N_DROPPED,
-                    "null, option, constant or duplicated is wanted here", &dropped) ||
-         dropped == SLC_KEPT))
-        return dropped == SLC_KEPT && token->kind == TOKEN_TEXT && token->text.len == 0
-                   ? refuse(p, "dropped", "null, option, constant or duplicated is wanted here")
-                   : false;
-    column->dropped = (enum slc_dropped)dropped;
+    column->dropped = SLC_KEPT;
+    if (token->kind == SLC_TOKEN_NULL)
+        return true;
+    if (!slc_plan_want_name(p, "dropped", token, slc_dropped_names + 1, SLC_N_DROPPED - 1,
+                            "null, option, constant or duplicated is wanted here", &dropped))
+        return false;
+    column->dropped = (enum slc_dropped)(dropped + 1);
     return true;
 }
 
-static bool take_column(const struct parse *p, const struct token *tokens, unsigned seen,
-                        struct slc_column_plan *column)
+static bool take_column(const struct slc_plan_parse *p, const struct slc_plan_token *tokens,
+                        unsigned seen, struct slc_column_plan *column)
 {
     int downcast = 0;
 
-    if (!want_text(p, "name", &tokens[C_NAME]))
+    if (!slc_plan_want_text(p, "name", &tokens[C_NAME]))
         return false;
     column->name = tokens[C_NAME].text;
-    if (!want_type(p, "in_type", &tokens[C_IN_TYPE], &column->in_type) ||
-        !want_type(p, "out_type", &tokens[C_OUT_TYPE], &column->out_type) ||
-        !want_bool(p, "index", &tokens[C_INDEX], &column->is_index) ||
+    if (!slc_plan_want_type(p, "in_type", &tokens[C_IN_TYPE], &column->in_type) ||
+        !slc_plan_want_type(p, "out_type", &tokens[C_OUT_TYPE], &column->out_type) ||
+        !slc_plan_want_bool(p, "index", &tokens[C_INDEX], &column->is_index) ||
         !take_dropped(p, &tokens[C_DROPPED], column) ||
-        !want_bool(p, "json_repair", &tokens[C_REPAIR], &column->repair) ||
-        !want_name(p, "downcast", &tokens[C_DOWNCAST], slc_downcast_names, SLC_N_DOWNCASTS,
-                   "on, off or lossy is wanted here", &downcast) ||
-        !want_bool(p, "exact", &tokens[C_EXACT], &column->fit_is_exact))
+        !slc_plan_want_bool(p, "json_repair", &tokens[C_REPAIR], &column->repair) ||
+        !slc_plan_want_name(p, "downcast", &tokens[C_DOWNCAST], slc_downcast_names, SLC_N_DOWNCASTS,
+                            "on, off or lossy is wanted here", &downcast) ||
+        !slc_plan_want_bool(p, "exact", &tokens[C_EXACT], &column->fit_is_exact))
         return false;
     column->downcast = (enum slc_downcast)downcast;
     if (!(seen & 1U << C_IMPUTE))
-        return refuse(p, "impute", "it is missing");
+        return slc_plan_refuse(p, "impute", "it is missing");
     if (!(seen & 1U << C_SCALE))
-        return refuse(p, "scale", "it is missing");
+        return slc_plan_refuse(p, "scale", "it is missing");
     return check_column(p, column);
 }
 
-static bool read_column(struct parse *p, struct slc_column_plan *column)
+static bool read_column(struct slc_plan_parse *p, struct slc_column_plan *column)
 {
-    static const struct member members[MAX_MEMBERS] = {
-        [C_NAME] = {"name", NULL},          [C_IN_TYPE] = {"in_type", NULL},
-        [C_OUT_TYPE] = {"out_type", NULL},  [C_INDEX] = {"index", NULL},
-        [C_DROPPED] = {"dropped", NULL},    [C_REPAIR] = {"json_repair", NULL},
-        [C_IMPUTE] = {"impute", read_impute}, [C_SCALE] = {"scale", read_scale},
-        [C_DOWNCAST] = {"downcast", NULL},  [C_EXACT] = {"exact", NULL}};
-    struct token tokens[MAX_MEMBERS] = {0};
+    static const struct slc_plan_member members[SLC_PLAN_MAX_MEMBERS] = {
+        [C_NAME] = {"name", NULL},
+        [C_IN_TYPE] = {"in_type", NULL},
+        [C_OUT_TYPE] = {"out_type", NULL},
+        [C_INDEX] = {"index", NULL},
+        [C_DROPPED] = {"dropped", NULL},
+        [C_REPAIR] = {"json_repair", NULL},
+        [C_IMPUTE] = {"impute", read_impute},
+        [C_SCALE] = {"scale", read_scale},
+        [C_DOWNCAST] = {"downcast", NULL},
+        [C_EXACT] = {"exact", NULL}};
+    struct slc_plan_token tokens[SLC_PLAN_MAX_MEMBERS] = {0};
     unsigned seen;
 
     *column = (struct slc_column_plan){.multiplier = 1.0, .divisor = 1.0};
-    return read_object(p, members, tokens, &seen, column) &&
+    return slc_plan_read_object(p, members, tokens, &seen, column) &&
            take_column(p, tokens, seen, column);
 }
 
 /* ---- The whole -------------------------------------------------------------------- */
 
-static bool grow_columns(struct parse *p)
+static bool grow_columns(struct slc_plan_parse *p)
 {
     struct slc_plan *plan = &p->document->plan;
     int64_t capacity = p->capacity ? 2 * p->capacity : 64;
@@ -514,7 +347,7 @@ static bool grow_columns(struct parse *p)
     return true;
 }
 
-static bool read_columns(struct parse *p, void *context)
+static bool read_columns(struct slc_plan_parse *p, void *context)
 {
     struct slc_plan *plan = &p->document->plan;
     int64_t n = 0;
@@ -522,7 +355,7 @@ static bool read_columns(struct parse *p, void *context)
 
     (void)context;
     if (!slc_json_read_enter(&p->json, '['))
-        return refuse_json(p);
+        return slc_plan_refuse_json(p);
     while ((more = slc_json_read_next(&p->json, ']', &n)) == 1) {
         p->column = plan->n_columns;
         if (!grow_columns(p) || !read_column(p, &plan->columns[plan->n_columns]))
@@ -530,7 +363,7 @@ static bool read_columns(struct parse *p, void *context)
         plan->n_columns++;
         p->column = -1;
     }
-    return more == 0 || refuse_json(p);
+    return more == 0 || slc_plan_refuse_json(p);
 }
 
 static bool is_sha256(struct slc_str text)
@@ -541,49 +374,52 @@ static bool is_sha256(struct slc_str text)
     return text.len == 64 || text.len == 0;
 }
 
-static bool read_source(struct parse *p, void *context)
+static bool read_source(struct slc_plan_parse *p, void *context)
 {
-    static const struct member members[MAX_MEMBERS] = {
+    static const struct slc_plan_member members[SLC_PLAN_MAX_MEMBERS] = {
         {"name", NULL}, {"sha256", NULL}, {"rows", NULL}};
     struct slc_plan_provenance *from = context;
-    struct token tokens[MAX_MEMBERS] = {0};
+    struct slc_plan_token tokens[SLC_PLAN_MAX_MEMBERS] = {0};
     unsigned seen;
 
     p->section = "source";
-    if (!read_object(p, members, tokens, &seen, NULL) || !want_text(p, "name", &tokens[0]) ||
-        !want_text(p, "sha256", &tokens[1]))
+    if (!slc_plan_read_object(p, members, tokens, &seen, NULL) ||
+        !slc_plan_want_text(p, "name", &tokens[0]) || !slc_plan_want_text(p, "sha256", &tokens[1]))
         return false;
     from->source = tokens[0].text;
     from->sha256 = tokens[1].text;
     if (!is_sha256(from->sha256))
-        return refuse(p, "sha256", "64 hexadecimal digits in lower case, or \"\", are wanted here");
-    if (tokens[2].kind != TOKEN_NUMBER ||
+        return slc_plan_refuse(p, "sha256",
+                               "64 hexadecimal digits in lower case, or \"\", are wanted here");
+    if (tokens[2].kind != SLC_TOKEN_NUMBER ||
         !slc_parse_int64(tokens[2].text.data, tokens[2].text.len, &from->n_rows) ||
         from->n_rows < 0)
-        return refuse(p, "rows", "a whole number from 0 on is wanted here");
+        return slc_plan_refuse(p, "rows", "a whole number from 0 on is wanted here");
     p->section = "";
     return true;
 }
 
-static bool check_version(const struct parse *p, const struct token *token)
+static bool check_version(const struct slc_plan_parse *p, const struct slc_plan_token *token)
 {
     int64_t version;
 
-    if (token->kind == TOKEN_NONE)
-        return refuse(p, "sluice_plan", "it is missing: this is no plan");
-    if (token->kind != TOKEN_NUMBER ||
+    if (token->kind == SLC_TOKEN_NONE)
+        return slc_plan_refuse(p, "sluice_plan", "it is missing: this is no plan");
+    if (token->kind != SLC_TOKEN_NUMBER ||
         !slc_parse_int64(token->text.data, token->text.len, &version) || version < 1)
-        return refuse(p, "sluice_plan", "a version, a whole number from 1 on, is wanted here");
+        return slc_plan_refuse(p, "sluice_plan",
+                               "a version, a whole number from 1 on, is wanted here");
     return version == SLC_PLAN_DOCUMENT_VERSION ||
-           refuse(p, "sluice_plan", "a later sluice wrote this plan; this one reads version 1");
+           slc_plan_refuse(p, "sluice_plan",
+                           "a later sluice wrote this plan; this one reads version 1");
 }
 
-static bool read_version(struct parse *p, void *context)
+static bool read_version(struct slc_plan_parse *p, void *context)
 {
-    struct token token = {0};
+    struct slc_plan_token token = {0};
 
     (void)context;
-    return read_token(p, "sluice_plan", &token) && check_version(p, &token);
+    return slc_plan_read_token(p, "sluice_plan", &token) && check_version(p, &token);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -594,7 +430,7 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* What no column shows by itself: names that come twice, a second index. */
-static bool check_columns(struct parse *p)
+static bool check_columns(struct slc_plan_parse *p)
 {
     const struct slc_plan *plan = &p->document->plan;
     SLC_AUTO_FREE const struct slc_column_plan **sorted =
@@ -604,50 +440,51 @@ static bool check_columns(struct parse *p)
     if (!sorted)
         return slc_fail(p->error, SLC_ERR_MEMORY, "memory ran out while a plan was read");
     if (plan->n_columns == 0)
-        return refuse(p, "columns", "there is none");
+        return slc_plan_refuse(p, "columns", "there is none");
     for (int64_t i = 0; i < plan->n_columns; i++) {
         sorted[i] = &plan->columns[i];
         p->column = i;
         if (plan->columns[i].is_index && index >= 0)
-            return refuse(p, "index", "there is another one before it");
+            return slc_plan_refuse(p, "index", "there is another one before it");
         if (plan->columns[i].is_index)
             index = i;
     }
     qsort(sorted, (size_t)plan->n_columns, sizeof(*sorted), compare_names);
     for (int64_t i = 1; i < plan->n_columns; i++)
         if (compare_names(&sorted[i - 1], &sorted[i]) == 0) {
-            p->column =
-                (sorted[i] > sorted[i - 1] ? sorted[i] : sorted[i - 1]) - plan->columns;
-            return refuse(p, "name", "an earlier column has the same name");
+            p->column = (sorted[i] > sorted[i - 1] ? sorted[i] : sorted[i - 1]) - plan->columns;
+            return slc_plan_refuse(p, "name", "an earlier column has the same name");
         }
     p->column = -1;
     return true;
 }
 
-static bool read_document(struct parse *p)
+static bool read_document(struct slc_plan_parse *p)
 {
-    static const struct member members[MAX_MEMBERS] = {{"sluice_plan", read_version},
-                                                       {"sluice_version", NULL},
-                                                       {"fitted_at", NULL},
-                                                       {"source", read_source},
-                                                       {"columns", read_columns}};
+    static const struct slc_plan_member members[SLC_PLAN_MAX_MEMBERS] = {
+        {"sluice_plan", read_version},
+        {"sluice_version", NULL},
+        {"fitted_at", NULL},
+        {"source", read_source},
+        {"columns", read_columns}};
     struct slc_plan_provenance *from = &p->document->provenance;
-    struct token tokens[MAX_MEMBERS] = {0};
+    struct slc_plan_token tokens[SLC_PLAN_MAX_MEMBERS] = {0};
     unsigned seen;
 
-    if (!read_object(p, members, tokens, &seen, from))
+    if (!slc_plan_read_object(p, members, tokens, &seen, from))
         return false;
     if (!(seen & 1U))
         return check_version(p, &tokens[0]);
-    if (!want_text(p, "sluice_version", &tokens[1]) || !want_text(p, "fitted_at", &tokens[2]))
+    if (!slc_plan_want_text(p, "sluice_version", &tokens[1]) ||
+        !slc_plan_want_text(p, "fitted_at", &tokens[2]))
         return false;
     if (!slc_parse_datetime(tokens[2].text.data, tokens[2].text.len, &from->fitted_usec))
-        return refuse(p, "fitted_at", "a time YYYY-MM-DDTHH:MM:SSZ is wanted here");
+        return slc_plan_refuse(p, "fitted_at", "a time YYYY-MM-DDTHH:MM:SSZ is wanted here");
     if (!(seen & 1U << 3))
-        return refuse(p, "source", "it is missing");
+        return slc_plan_refuse(p, "source", "it is missing");
     from->version = tokens[1].text;
     if (!slc_json_read_end(&p->json))
-        return refuse_json(p);
+        return slc_plan_refuse_json(p);
     return check_columns(p);
 }
 
@@ -655,7 +492,7 @@ bool slc_plan_document_parse(struct slc_str text, struct slc_plan_document *ret_
                              struct slc_error *error)
 {
     struct slc_plan_document document = {0};
-    struct parse p = {
+    struct slc_plan_parse p = {
         .json = {.text = text},
         .arena = &document.plan.arena,
         .error = error,

@@ -95,9 +95,38 @@ static bool parse_real(struct slc_str s, double *ret_value)
     return parse_infinity(s, ret_value);
 }
 
-enum slc_type slc_cell_type(const char *text, size_t len)
+enum { STYLED_BYTES = 128 };
+
+/* A styled number as a plain one in `room`; no number at all is the empty text. */
+static struct slc_str to_plain(struct slc_str s, const struct slc_number_style *style, char *room)
 {
-    struct slc_str s = trim(text, len);
+    bool fraction = false;
+    size_t n = 0;
+
+    s = slc_str_trim(s);
+    if (s.len > STYLED_BYTES)
+        return (struct slc_str){room, 0};
+    for (size_t i = 0; i < s.len; i++) {
+        bool between = i > 0 && i + 1 < s.len && is_digit(s.data[i - 1]) && is_digit(s.data[i + 1]);
+
+        if (s.data[i] == style->decimal) {
+            room[n++] = '.';
+            fraction = true;
+        } else if (style->thousands && s.data[i] == style->thousands && between && !fraction) {
+            continue;
+        } else if (s.data[i] == '.') {
+            return (struct slc_str){room, 0};
+        } else {
+            room[n++] = s.data[i];
+        }
+    }
+    return (struct slc_str){room, n};
+}
+
+enum slc_type slc_cell_type(const char *text, size_t len, const struct slc_number_style *style)
+{
+    char room[STYLED_BYTES];
+    struct slc_str s = trim(text, len), as_written = s;
     uint8_t boolean;
     int64_t whole;
     uint64_t big;
@@ -106,21 +135,21 @@ enum slc_type slc_cell_type(const char *text, size_t len)
 
     if (parse_bool(s, &boolean))
         return SLC_TYPE_BOOL;
-    if (has_leading_zero(s))
-        return slc_parse_date(s.data, s.len, &days)       ? SLC_TYPE_DATE
-               : slc_parse_datetime(s.data, s.len, &whole) ? SLC_TYPE_DATETIME
-                                                           : SLC_TYPE_TEXT;
-    if (slc_parse_int64(s.data, s.len, &whole))
-        return SLC_TYPE_INT64;
-    if (slc_parse_uint64(s.data, s.len, &big))
-        return SLC_TYPE_UINT64;
-    if (is_whole(s))
-        return SLC_TYPE_TEXT;
-    if (parse_real(s, &real))
-        return SLC_TYPE_FLOAT64;
-    if (slc_parse_date(s.data, s.len, &days))
+    if (style)
+        s = to_plain(s, style, room);
+    if (!has_leading_zero(s)) {
+        if (slc_parse_int64(s.data, s.len, &whole))
+            return SLC_TYPE_INT64;
+        if (slc_parse_uint64(s.data, s.len, &big))
+            return SLC_TYPE_UINT64;
+        if (is_whole(s))
+            return SLC_TYPE_TEXT;
+        if (parse_real(s, &real))
+            return SLC_TYPE_FLOAT64;
+    }
+    if (slc_parse_date(as_written.data, as_written.len, &days))
         return SLC_TYPE_DATE;
-    if (slc_parse_datetime(s.data, s.len, &whole))
+    if (slc_parse_datetime(as_written.data, as_written.len, &whole))
         return SLC_TYPE_DATETIME;
     return SLC_TYPE_TEXT;
 }
@@ -156,6 +185,7 @@ struct walk {
     int64_t stride;               /* cells a row */
     int64_t n_rows;
     const struct slc_na_set *na;
+    const struct slc_number_style *style; /* NULL: plain */
     struct slc_chunk *chunk;
     struct slc_column *column;
     bool out_of_memory;
@@ -166,6 +196,11 @@ static inline struct slc_str cell_text(const struct walk *w, int64_t row)
     struct slc_cell cell = w->cells[row * w->stride];
 
     return (struct slc_str){.data = w->bytes + cell.start, .len = cell.len};
+}
+
+static inline struct slc_str number_text(const struct walk *w, struct slc_str s, char *room)
+{
+    return __builtin_expect(w->style != NULL, 0) ? to_plain(s, w->style, room) : s;
 }
 
 static bool mark_missing(struct walk *w, int64_t row)
@@ -242,6 +277,7 @@ static inline bool parse_short_whole(struct slc_str s, int64_t *ret_value)
 static int64_t type_int64(struct walk *w)
 {
     int64_t *out = w->column->int64s;
+    char room[STYLED_BYTES];
 
     for (int64_t row = 0; row < w->n_rows; row++) {
         struct slc_str s = cell_text(w, row);
@@ -251,7 +287,7 @@ static int64_t type_int64(struct walk *w)
         out[row] = 0;
         if (take_typed_missing(w, row, s))
             continue;
-        if (s.len > 0 && parse_whole(s, &out[row]))
+        if (s.len > 0 && parse_whole(number_text(w, s, room), &out[row]))
             continue;
         out[row] = 0;
         if (!take_missing(w, row, s))
@@ -263,9 +299,10 @@ static int64_t type_int64(struct walk *w)
 static int64_t type_uint64(struct walk *w)
 {
     uint64_t *out = w->column->uint64s;
+    char room[STYLED_BYTES];
 
     for (int64_t row = 0; row < w->n_rows; row++) {
-        struct slc_str s = cell_text(w, row), t = slc_str_trim(s);
+        struct slc_str s = cell_text(w, row), t = slc_str_trim(number_text(w, s, room));
 
         out[row] = 0;
         if (take_typed_missing(w, row, s))
@@ -282,6 +319,7 @@ static int64_t type_uint64(struct walk *w)
 static int64_t type_float64(struct walk *w)
 {
     double *out = w->column->float64s;
+    char room[STYLED_BYTES];
 
     for (int64_t row = 0; row < w->n_rows; row++) {
         struct slc_str s = cell_text(w, row);
@@ -289,7 +327,7 @@ static int64_t type_float64(struct walk *w)
         out[row] = 0.0;
         if (take_typed_missing(w, row, s))
             continue;
-        if (s.len > 0 && parse_real(s, &out[row]))
+        if (s.len > 0 && parse_real(number_text(w, s, room), &out[row]))
             continue;
         out[row] = 0.0;
         if (!take_missing(w, row, s))
@@ -384,7 +422,7 @@ static enum slc_type first_type(const struct walk *w)
         struct slc_str s = cell_text(w, row);
 
         if (!slc_is_na(w->na, s.data, s.len))
-            return slc_cell_type(s.data, s.len);
+            return slc_cell_type(s.data, s.len, w->style);
     }
     return SLC_TYPE_NULL;
 }
@@ -392,10 +430,10 @@ static enum slc_type first_type(const struct walk *w)
 static int64_t run(struct walk *w, enum slc_type type)
 {
     static int64_t (*const loops[SLC_N_TYPES])(struct walk *) = {
-        [SLC_TYPE_BOOL] = type_bool,       [SLC_TYPE_INT64] = type_int64,
-        [SLC_TYPE_UINT64] = type_uint64,   [SLC_TYPE_FLOAT64] = type_float64,
-        [SLC_TYPE_DATE] = type_date,       [SLC_TYPE_DATETIME] = type_datetime,
-        [SLC_TYPE_TEXT] = type_text,       [SLC_TYPE_JSON] = type_text,
+        [SLC_TYPE_BOOL] = type_bool,     [SLC_TYPE_INT64] = type_int64,
+        [SLC_TYPE_UINT64] = type_uint64, [SLC_TYPE_FLOAT64] = type_float64,
+        [SLC_TYPE_DATE] = type_date,     [SLC_TYPE_DATETIME] = type_datetime,
+        [SLC_TYPE_TEXT] = type_text,     [SLC_TYPE_JSON] = type_text,
     };
 
     *w->column = (struct slc_column){.type = type, .requested = true};
@@ -412,8 +450,8 @@ static int64_t run(struct walk *w, enum slc_type type)
 }
 
 bool slc_cells_type_column(const struct slc_raw *raw, const struct slc_na_set *na,
-                           struct slc_chunk *chunk, int64_t column, enum slc_type type,
-                           struct slc_error *error)
+                           const struct slc_number_style *style, struct slc_chunk *chunk,
+                           int64_t column, enum slc_type type, struct slc_error *error)
 {
     struct walk w = {
         .bytes = raw->bytes,
@@ -421,11 +459,14 @@ bool slc_cells_type_column(const struct slc_raw *raw, const struct slc_na_set *n
         .stride = raw->n_columns,
         .n_rows = raw->n_rows,
         .na = na,
+        .style = style,
         .chunk = chunk,
         .column = &chunk->columns[column],
     };
 
-    if (type == SLC_TYPE_NULL)
+    if (raw->column_has_text && raw->column_has_text[column])
+        type = SLC_TYPE_TEXT;
+    else if (type == SLC_TYPE_NULL)
         type = first_type(&w);
     for (;;) {
         int64_t row = run(&w, type);
@@ -440,7 +481,7 @@ bool slc_cells_type_column(const struct slc_raw *raw, const struct slc_na_set *n
             return true;
         s = slc_str_trim(cell_text(&w, row));
         negative = s.len > 0 && s.data[0] == '-';
-        wider = slc_reader_join(type, slc_cell_type(s.data, s.len), negative);
+        wider = slc_reader_join(type, slc_cell_type(s.data, s.len, w.style), negative);
         /* A text of the type's own kind that it cannot hold, as a whole number
          * that a double would round: only text keeps it. */
         type = wider == type ? SLC_TYPE_TEXT : wider;

@@ -16,22 +16,25 @@ struct slc_cell {
 
 /* A stretch of rows as it came: the bytes and the grid over them. */
 struct slc_raw {
-    char *bytes;           /* owned */
-    int64_t n_bytes;       /* whole rows; the rest up to `capacity` is slack */
+    char *bytes;     /* owned */
+    int64_t n_bytes; /* whole rows; the rest up to `capacity` is slack */
     int64_t capacity;
-    int64_t offset_bytes;  /* of bytes[0] in the input */
-    uint64_t *structural;  /* CSV: a bit a byte, set at separators outside quotes; owned */
+    int64_t offset_bytes;   /* of bytes[0] in the input */
+    uint64_t *structural;   /* CSV: a bit a byte, set at separators outside quotes; owned */
     struct slc_cell *cells; /* n_rows x n_columns, row by row; owned */
     int64_t cells_capacity;
-    int64_t n_rows;         /* rows taken */
-    int64_t n_records;      /* and rejected ones, too */
+    int64_t n_rows;    /* rows taken */
+    int64_t n_records; /* and rejected ones, too */
     int64_t n_columns;
     struct slc_reject *rejects; /* in `arena`; a chunk borrows them */
     int64_t n_rejects, rejects_capacity;
     int32_t *record_of_row; /* likewise */
+    /* By column, in `arena`: some value of it is text whatever it looks like.
+     * NULL: none is. */
+    const uint8_t *column_has_text;
     struct slc_arena arena;
     bool is_split;
-    struct slc_raw *next;  /* in the list of recycled ones */
+    struct slc_raw *next; /* in the list of recycled ones */
 };
 
 /* The texts that mean "missing". */
@@ -59,13 +62,20 @@ static inline bool slc_is_na(const struct slc_na_set *set, const char *text, siz
     return slc_na_set_find(set, text, len);
 }
 
-/* The narrowest type of one text that is not missing. */
-enum slc_type slc_cell_type(const char *text, size_t len);
+/* How numbers are written where it is not 1234.5. */
+struct slc_number_style {
+    char decimal;   /* instead of the point */
+    char thousands; /* may stand between digits before the decimal; '\0': nothing */
+};
+
+/* The narrowest type of one text that is not missing. `style` NULL: the plain
+ * one. */
+enum slc_type slc_cell_type(const char *text, size_t len, const struct slc_number_style *style);
 
 /* Type column `column` of the grid into chunk->columns[column], starting from
- * `type`. Errors: MEMORY. */
+ * `type`; `style` as above. Errors: MEMORY. */
 bool slc_cells_type_column(const struct slc_raw *raw, const struct slc_na_set *na,
-                           struct slc_chunk *chunk, int64_t column, enum slc_type type,
-                           struct slc_error *error);
+                           const struct slc_number_style *style, struct slc_chunk *chunk,
+                           int64_t column, enum slc_type type, struct slc_error *error);
 
 #endif

@@ -16,6 +16,7 @@ enum { ORDINAL_BYTES = 24 }; /* room for any column's number */
 struct csv {
     char delimiter;
     char quote;
+    struct slc_number_style style;
     int64_t first_row_bytes; /* where the data rows start in the input */
     struct slc_tail tail;
 };
@@ -67,6 +68,20 @@ static size_t whole_rows(struct slc_str text, const struct csv *csv, bool ends_i
         if ((structural[i / 64] >> (i % 64) & 1) && (text.data[i] == '\n' || text.data[i] == '\r'))
             end = i + 1;
     return end;
+}
+
+/* What the first `n` lines take, as far as they are there. */
+static size_t skip_lines(struct slc_str text, int64_t n)
+{
+    size_t i = 0;
+
+    for (; n > 0 && i < text.len; n--) {
+        while (i < text.len && text.data[i] != '\n' && text.data[i] != '\r')
+            i++;
+        i +=
+            i + 1 < text.len && text.data[i] == '\r' && text.data[i + 1] == '\n' ? 2 : i < text.len;
+    }
+    return i;
 }
 
 static bool fail_nul(int64_t offset, struct slc_error *error)
@@ -155,6 +170,16 @@ static bool choose_delimiter(struct slc_reader *reader, struct csv *csv, struct 
     return *ret_rows > 0 || fail_no_first_row(head.len, ends_input, error);
 }
 
+static void choose_style(struct slc_reader *reader, struct csv *csv)
+{
+    const struct slc_reader_options *options = &reader->options;
+
+    csv->style.decimal = options->decimal ? options->decimal : '.';
+    csv->style.thousands = options->thousands;
+    if (csv->style.decimal != '.' || csv->style.thousands)
+        reader->style = &csv->style;
+}
+
 static bool csv_open(struct slc_reader *reader, struct slc_str head, bool ends_input,
                      struct slc_error *error)
 {
@@ -171,12 +196,15 @@ static bool csv_open(struct slc_reader *reader, struct slc_str head, bool ends_i
         return fail_nul(nul - head.data, error);
     head.data += start;
     head.len -= start;
-    rows = skip_blank_rows(head, reader->options.delimiter);
+    rows = skip_lines(head, reader->options.skip_rows);
+    rows += skip_blank_rows((struct slc_str){head.data + rows, head.len - rows},
+                            reader->options.delimiter);
     head.data += rows;
     head.len -= rows;
     start += rows;
     if (head.len == 0)
         return slc_fail(error, SLC_ERR_FORMAT, "the file has no rows");
+    choose_style(reader, csv);
     if (!choose_delimiter(reader, csv, head, ends_input, &rows, error))
         return false;
     text = slc_str_dup((struct slc_str){head.data, rows});
@@ -184,7 +212,8 @@ static bool csv_open(struct slc_reader *reader, struct slc_str head, bool ends_i
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
     header = reader->options.header == SLC_HEADER_YES ||
              (reader->options.header == SLC_HEADER_AUTO &&
-              slc_sniff_header((struct slc_str){text, rows}, csv->delimiter, csv->quote, &reader->na));
+              slc_sniff_header((struct slc_str){text, rows}, csv->delimiter, csv->quote,
+                               &reader->na, reader->style));
     if (!take_names(reader, csv, text, rows, header, &used, error))
         return false;
     csv->first_row_bytes = (int64_t)(start + used);
@@ -277,7 +306,7 @@ static int csv_next(struct slc_reader *reader, struct slc_raw *raw, struct slc_e
     if (!slc_tail_begin(&csv->tail, raw, error))
         return -1;
     while (end == 0) {
-        if (!slc_tail_fill(reader, &csv->tail, raw, error))
+        if (!slc_tail_fill(reader, &csv->tail, raw, reader->options.chunk_bytes, error))
             return -1;
         if (raw->n_bytes == 0)
             return 0;
@@ -300,7 +329,7 @@ struct split {
     int64_t max_row_bytes;
     const char *bad_text_reason;
     bool all_utf8;
-    bool failed;          /* memory ran out */
+    bool failed;      /* memory ran out */
     int64_t long_row; /* where a row that is too long starts; -1: none */
 };
 

@@ -22,8 +22,8 @@ struct carry {
 
 /* Take one step with the prefix parity of its quotes at hand. Returns the
  * structural bits; *irregular collects quotes in places RFC 4180 has none. */
-static inline uint64_t resolve(struct masks m, uint64_t parity, struct carry *carry, uint64_t in_range,
-                               uint64_t *irregular)
+static inline uint64_t resolve(struct masks m, uint64_t parity, struct carry *carry,
+                               uint64_t in_range, uint64_t *irregular)
 {
     uint64_t inside = parity ^ carry->inside;
     uint64_t opening = m.quotes & inside;
@@ -134,9 +134,8 @@ bool slc_csv_scan_portable(const char *bytes, size_t n, char delimiter, char quo
 }
 
 #ifdef SLC_HAVE_AVX2
-__attribute__((target("avx2,pclmul"))) static bool scan_avx2(const char *bytes, size_t n,
-                                                            char delimiter, char quote,
-                                                            uint64_t *structural)
+__attribute__((target("avx2,pclmul"))) static bool
+scan_avx2(const char *bytes, size_t n, char delimiter, char quote, uint64_t *structural)
 {
     const __m256i d = _mm256_set1_epi8(delimiter), q = _mm256_set1_epi8(quote);
     const __m256i lf = _mm256_set1_epi8('\n'), cr = _mm256_set1_epi8('\r');
@@ -147,10 +146,12 @@ __attribute__((target("avx2,pclmul"))) static bool scan_avx2(const char *bytes, 
     for (size_t at = 0; at < n; at += 64) {
         const __m256i *block = (const __m256i *)(const void *)(bytes + at);
         __m256i a = _mm256_loadu_si256(block), b = _mm256_loadu_si256(block + 1);
-        __m256i sep_a = _mm256_or_si256(
-            _mm256_cmpeq_epi8(a, d), _mm256_or_si256(_mm256_cmpeq_epi8(a, lf), _mm256_cmpeq_epi8(a, cr)));
-        __m256i sep_b = _mm256_or_si256(
-            _mm256_cmpeq_epi8(b, d), _mm256_or_si256(_mm256_cmpeq_epi8(b, lf), _mm256_cmpeq_epi8(b, cr)));
+        __m256i sep_a =
+            _mm256_or_si256(_mm256_cmpeq_epi8(a, d),
+                            _mm256_or_si256(_mm256_cmpeq_epi8(a, lf), _mm256_cmpeq_epi8(a, cr)));
+        __m256i sep_b =
+            _mm256_or_si256(_mm256_cmpeq_epi8(b, d),
+                            _mm256_or_si256(_mm256_cmpeq_epi8(b, lf), _mm256_cmpeq_epi8(b, cr)));
         uint64_t in_range = range_mask(n - at), parity;
         struct masks m;
 

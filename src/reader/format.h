@@ -31,6 +31,8 @@ struct slc_reader_ops {
 };
 
 extern const struct slc_reader_ops slc_csv_ops;
+extern const struct slc_reader_ops slc_jsonl_ops;
+extern const struct slc_reader_ops slc_xlsx_ops;
 
 struct slc_reader {
     const struct slc_reader_ops *ops;
@@ -40,12 +42,13 @@ struct slc_reader {
     struct slc_reader_options options;
     struct slc_schema schema;
     struct slc_na_set na;
+    const struct slc_number_style *style; /* NULL: plain numbers; set by formats that have others */
     char dialect[128];
-    int64_t size_bytes;              /* of the file */
-    _Atomic int64_t position_bytes;  /* in the file */
+    int64_t size_bytes;             /* of the file */
+    _Atomic int64_t position_bytes; /* in the file */
     struct slc_input *input;
-    int64_t next_seq;                /* under `lock` */
-    struct slc_reader_sync *sync;    /* the lock and the recycled raw parts */
+    int64_t next_seq;             /* under `lock` */
+    struct slc_reader_sync *sync; /* the lock and the recycled raw parts */
 };
 
 #endif

@@ -128,7 +128,8 @@ static int64_t read_zstd(struct slc_input *input, char *to, size_t len, struct s
             return -1;
         if (input->packed_at == input->packed_end && input->between_members)
             return 0;
-        in = (ZSTD_inBuffer){.src = input->packed, .size = input->packed_end, .pos = input->packed_at};
+        in = (ZSTD_inBuffer){
+            .src = input->packed, .size = input->packed_end, .pos = input->packed_at};
         status = ZSTD_decompressStream(input->zstd, &out, &in);
         if (ZSTD_isError(status)) {
             slc_fail(error, SLC_ERR_FORMAT, "the zstd data are damaged (%s)",

@@ -44,6 +44,22 @@ static int32_t hex_unit(const char *p, const char *end)
     return unit;
 }
 
+/* The last digit of "uXXXX", or of a pair of surrogates; a lone one is no text. */
+static const char *skip_unit(const char *p, const char *end)
+{
+    int32_t unit = hex_unit(p + 1, end), low;
+
+    if (unit < 0 || (unit >= 0xdc00 && unit <= 0xdfff))
+        return NULL;
+    p += 4;
+    if (unit < 0xd800 || unit > 0xdfff)
+        return p;
+    if (end - p < 7 || p[1] != '\\' || p[2] != 'u')
+        return NULL;
+    low = hex_unit(p + 3, end);
+    return low >= 0xdc00 && low <= 0xdfff ? p + 6 : NULL;
+}
+
 static const char *skip_string(const char *p, const char *end)
 {
     for (p++; p < end; p++) {
@@ -59,9 +75,9 @@ static const char *skip_string(const char *p, const char *end)
         if (p == end)
             return NULL;
         if (*p == 'u') {
-            if (hex_unit(p + 1, end) < 0)
+            p = skip_unit(p, end);
+            if (!p)
                 return NULL;
-            p += 4;
         } else if (*p == '\0' || !strchr("\"\\/bfnrt", *p)) {
             return NULL;
         }
@@ -143,7 +159,8 @@ static const char *skip_key(const char *p, const char *end)
 }
 
 /* Behind a value: close what ends there. NULL: no JSON; *depth 0: all closed. */
-static const char *close_levels(const char *p, const char *end, const uint64_t *is_object, int *depth)
+static const char *close_levels(const char *p, const char *end, const uint64_t *is_object,
+                                int *depth)
 {
     while (*depth > 0) {
         bool object = is_object[(*depth - 1) / 64] >> ((*depth - 1) % 64) & 1;
@@ -249,36 +266,29 @@ static char *write_utf8(char *to, uint32_t c)
     return to;
 }
 
-/* "uXXXX" at p, maybe with the other half of a pair behind it. */
+/* "uXXXX" at p, a pair of surrogates maybe. */
 static const char *unescape_unit(const char *p, const char *end, char **to)
 {
     uint32_t c = (uint32_t)hex_unit(p + 1, end);
 
     p += 5;
-    if (c >= 0xd800 && c <= 0xdfff) {
-        uint32_t low = end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? (uint32_t)hex_unit(p + 2, end) : 0;
-
-        if (c > 0xdbff || low < 0xdc00 || low > 0xdfff)
-            return NULL;
-        c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+    if (c >= 0xd800 && c <= 0xdbff) {
+        c = 0x10000 + ((c - 0xd800) << 10) + ((uint32_t)hex_unit(p + 2, end) - 0xdc00);
         p += 6;
     }
     *to = write_utf8(*to, c);
     return p;
 }
 
-bool slc_json_unescape(char *text, size_t len, struct slc_str *ret_text)
+struct slc_str slc_json_unescape(char *text, size_t len)
 {
     static const char letters[] = "bfnrt", meanings[] = "\b\f\n\r\t";
-    const char *p = text + 1, *end = text + len - 1;
-    char *to = memchr(text + 1, '\\', len - 2), *start = text + 1;
+    const char *p, *end = text + len - 1;
+    char *to = memchr(text + 1, '\\', len - 2);
 
-    ret_text->data = start;
-    ret_text->len = len - 2;
     if (!to)
-        return true;
-    p = to;
-    while (p < end) {
+        return (struct slc_str){text + 1, len - 2};
+    for (p = to; p < end;) {
         const char *letter;
 
         if (*p != '\\') {
@@ -288,16 +298,13 @@ bool slc_json_unescape(char *text, size_t len, struct slc_str *ret_text)
         p++;
         if (*p == 'u') {
             p = unescape_unit(p, end, &to);
-            if (!p)
-                return false;
             continue;
         }
         letter = strchr(letters, *p);
         *to++ = letter ? meanings[letter - letters] : *p;
         p++;
     }
-    ret_text->len = (size_t)(to - start);
-    return true;
+    return (struct slc_str){text + 1, (size_t)(to - text - 1)};
 }
 
 size_t slc_json_compact(char *text, size_t len)

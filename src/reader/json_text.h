@@ -1,9 +1,8 @@
 /* Walking over JSON text (RFC 8259) in place, for the JSON lines reader.
  *
- * Strict, but for what Python's json writes: NaN, Infinity and -Infinity. No
- * allocation; nesting is bounded. All functions take the text behind which one
- * more readable byte follows, return the end of what they passed, and NULL when
- * the text is no JSON. */
+ * Strict (half a surrogate pair is no text), but for what Python's json writes:
+ * NaN, Infinity and -Infinity. No allocation; nesting is bounded. The skip
+ * functions return the end of what they passed, and NULL when it is no JSON. */
 #ifndef SLC_READER_JSON_TEXT_H
 #define SLC_READER_JSON_TEXT_H
 
@@ -33,9 +32,9 @@ const char *slc_json_skip_value(const char *p, const char *end, enum slc_json_ki
 const char *slc_json_skip_member(const char *p, const char *end, struct slc_str *ret_key,
                                  struct slc_str *ret_value, enum slc_json_kind *ret_kind);
 
-/* The text of a string that was passed, without quotes and escapes, written over
- * it; as UTF-8. False for a lone surrogate. */
-bool slc_json_unescape(char *text, size_t len, struct slc_str *ret_text);
+/* The text of a string that was passed, without quotes and escapes, as UTF-8;
+ * written over it. */
+struct slc_str slc_json_unescape(char *text, size_t len);
 
 /* Take the white space out of a value that was passed, in place; its new length. */
 size_t slc_json_compact(char *text, size_t len);

@@ -4,8 +4,8 @@
 
 /* pandas 2.x, pandas/_libs/parsers.pyx, STR_NA_VALUES. */
 static const char *const default_texts[] = {
-    "",    "#N/A", "#N/A N/A", "#NA",  "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-    "<NA>", "N/A", "NA",       "NULL", "NaN",     "None",     "n/a",  "nan",  "null",
+    "",     "#N/A", "#N/A N/A", "#NA",  "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A",  "NA",       "NULL", "NaN",     "None",     "n/a",  "nan",  "null",
 };
 
 enum { N_DEFAULT = sizeof(default_texts) / sizeof(default_texts[0]) };
@@ -16,7 +16,7 @@ static void add(struct slc_na_set *set, struct slc_str text)
     if (text.len)
         set->lengths_by_first[(unsigned char)text.data[0]] |= UINT32_C(1)
                                                               << (text.len < 31 ? text.len : 31);
-    if (text.len && slc_cell_type(text.data, text.len) != SLC_TYPE_TEXT)
+    if (text.len && slc_cell_type(text.data, text.len, NULL) != SLC_TYPE_TEXT)
         set->typed = true;
 }
 

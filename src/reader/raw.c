@@ -109,6 +109,7 @@ void slc_raw_clear(struct slc_raw *raw)
     raw->rejects = NULL;
     raw->n_rejects = raw->rejects_capacity = raw->n_rows = raw->n_records = 0;
     raw->record_of_row = NULL;
+    raw->column_has_text = NULL;
     raw->is_split = false;
     raw->next = NULL;
 }
@@ -134,9 +135,9 @@ bool slc_tail_begin(const struct slc_tail *tail, struct slc_raw *raw, struct slc
 }
 
 bool slc_tail_fill(struct slc_reader *reader, struct slc_tail *tail, struct slc_raw *raw,
-                   struct slc_error *error)
+                   int64_t target, struct slc_error *error)
 {
-    int64_t n = raw->n_bytes, target = reader->options.chunk_bytes;
+    int64_t n = raw->n_bytes;
 
     if (target <= n)
         target = 2 * n;

@@ -32,13 +32,14 @@ void slc_tail_restart(struct slc_tail *tail, int64_t offset_bytes);
 /* Start a chunk with the tail: raw->bytes, n_bytes and offset_bytes. */
 bool slc_tail_begin(const struct slc_tail *tail, struct slc_raw *raw, struct slc_error *error);
 
-/* More of the input behind raw->bytes: up to a chunk's size, or twice what is
+/* More of the input behind raw->bytes: up to `target` bytes, or twice what is
  * there. The last line of the input gets a line end if it has none. */
 bool slc_tail_fill(struct slc_reader *reader, struct slc_tail *tail, struct slc_raw *raw,
-                   struct slc_error *error);
+                   int64_t target, struct slc_error *error);
 
 /* The chunk ends at `end`; what is behind becomes the tail. */
-bool slc_tail_keep(struct slc_tail *tail, struct slc_raw *raw, int64_t end, struct slc_error *error);
+bool slc_tail_keep(struct slc_tail *tail, struct slc_raw *raw, int64_t end,
+                   struct slc_error *error);
 
 void slc_tail_release(struct slc_tail *tail);
 

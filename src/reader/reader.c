@@ -13,7 +13,7 @@
 #include "reader/raw.h"
 
 static const struct slc_reader_ops *const formats[] = {
-    &slc_csv_ops, /* takes any text: last */
+    &slc_xlsx_ops, &slc_jsonl_ops, &slc_csv_ops, /* takes any text: last */
 };
 
 enum { HEAD_BYTES = 1 << 20 };
@@ -21,8 +21,8 @@ enum { HEAD_BYTES = 1 << 20 };
 struct slc_reader_sync {
     pthread_mutex_t next; /* whoever cuts off a chunk */
     pthread_mutex_t pool;
-    struct slc_raw *idle; /* under `pool` */
-    struct stat status;   /* of the file as it was opened */
+    struct slc_raw *idle;      /* under `pool` */
+    struct stat status;        /* of the file as it was opened */
     struct slc_sha256 *digest; /* first round only, under `next` */
     struct slc_error failure;  /* what ended this round, under `next` */
     char sha256[SLC_SHA256_HEX_BYTES];
@@ -93,9 +93,11 @@ static bool refuse_known(struct slc_str head, struct slc_error *error)
         size_t len;
         const char *advice;
     } known[] = {
-        {"PK\x03\x04", 4, "this is a zip archive (an XLSX workbook?); save the sheet as CSV"},
-        {"\xd0\xcf\x11\xe0", 4, "this is an old Office file (XLS?); save the sheet as CSV"},
-        {"PAR1", 4, "this is Parquet; write it as CSV first, e.g. duckdb -c \"copy 'x.parquet' to 'x.csv'\""},
+        {"\xd0\xcf\x11\xe0", 4,
+         "this is an old Office file (XLS) or a workbook with a password; save it as XLSX "
+         "without one, or as CSV"},
+        {"PAR1", 4,
+         "this is Parquet; write it as CSV first, e.g. duckdb -c \"copy 'x.parquet' to 'x.csv'\""},
         {"%PDF", 4, "this is a PDF document, not a table"},
     };
 
@@ -192,8 +194,8 @@ bool slc_reader_open(int fd, const char *name, const struct slc_reader_options *
     reader->fd = fd;
     reader->options = *options;
     reader->name = slc_str_dup(slc_str_from(name));
-    if (!reader->name || !slc_na_set_init(&reader->na, options->keep_default_na,
-                                          options->na_values, options->n_na_values))
+    if (!reader->name || !slc_na_set_init(&reader->na, options->keep_default_na, options->na_values,
+                                          options->n_na_values))
         slc_fail(error, SLC_ERR_MEMORY, "no memory to open %s", name);
     else if (open_reader(reader, error)) {
         *ret_reader = reader;
@@ -349,7 +351,8 @@ bool slc_reader_parse(struct slc_reader *reader, struct slc_chunk *chunk,
     chunk->record_of_row = raw->record_of_row;
     for (int64_t i = 0; i < chunk->n_columns; i++)
         if (requests[i].what == SLC_COLUMN_READ &&
-            !slc_cells_type_column(raw, &reader->na, chunk, i, requests[i].type, error))
+            !slc_cells_type_column(raw, &reader->na, reader->style, chunk, i, requests[i].type,
+                                   error))
             return false;
     return true;
 }
@@ -357,7 +360,8 @@ bool slc_reader_parse(struct slc_reader *reader, struct slc_chunk *chunk,
 bool slc_reader_parse_column(struct slc_reader *reader, struct slc_chunk *chunk, int64_t column,
                              enum slc_type type, struct slc_error *error)
 {
-    return slc_cells_type_column(chunk->raw, &reader->na, chunk, column, type, error);
+    return slc_cells_type_column(chunk->raw, &reader->na, reader->style, chunk, column, type,
+                                 error);
 }
 
 bool slc_reader_rewind(struct slc_reader *reader, struct slc_error *error)

@@ -35,15 +35,20 @@ enum slc_encoding {
 };
 
 struct slc_reader_options {
-    char delimiter;               /* '\0': detected among , ; tab | */
-    char quote;                   /* '\0': quotes mean nothing */
+    char delimiter;    /* '\0': detected among , ; tab | */
+    char quote;        /* '\0': quotes mean nothing */
+    char decimal;      /* delimited text: instead of the point; '\0': the point */
+    char thousands;    /* likewise, between digits; '\0': nothing */
+    int64_t skip_rows; /* delimited text: lines to leave out at the start */
     enum slc_header header;
     enum slc_encoding encoding;
-    bool keep_default_na;         /* pandas' default texts mean missing */
+    struct slc_str sheet;            /* workbooks: a name or a position from 1; empty: the first one
+                                        that is not hidden; borrowed until open returns */
+    bool keep_default_na;            /* pandas' default texts mean missing */
     const struct slc_str *na_values; /* more texts that mean missing; borrowed until close */
     int64_t n_na_values;
-    int64_t chunk_bytes;          /* input a chunk, about; any number from 1 on, best 64 KiB to 64 MiB */
-    int64_t max_row_bytes;        /* a longer row is an error */
+    int64_t chunk_bytes;   /* input a chunk, about; any number from 1 on, best 64 KiB to 64 MiB */
+    int64_t max_row_bytes; /* a longer row is an error */
 };
 
 /* Sensible defaults: everything detected, 1 MiB chunks, rows up to 16 MiB. */

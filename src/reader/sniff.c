@@ -156,7 +156,7 @@ static bool counts_on(const struct slc_str *cells, int64_t n_cells)
 }
 
 bool slc_sniff_header(struct slc_str sample, char delimiter, char quote,
-                      const struct slc_na_set *na)
+                      const struct slc_na_set *na, const struct slc_number_style *style)
 {
     size_t most = sample.len < SLC_MAX_COLUMNS ? sample.len + 1 : SLC_MAX_COLUMNS;
     SLC_AUTO_FREE char *text = slc_str_dup(sample);
@@ -178,13 +178,13 @@ bool slc_sniff_header(struct slc_str sample, char delimiter, char quote,
             continue;
         for (int64_t i = 0; n_cells == n_first && i < n_cells; i++)
             if (!slc_is_na(na, cells[i].data, cells[i].len))
-                below[i] = slc_reader_join(below[i], slc_cell_type(cells[i].data, cells[i].len),
-                                           false);
+                below[i] = slc_reader_join(
+                    below[i], slc_cell_type(cells[i].data, cells[i].len, style), false);
     }
     for (int64_t i = 0; i < n_first; i++) {
         enum slc_type type = slc_is_na(na, first[i].data, first[i].len)
                                  ? SLC_TYPE_NULL
-                                 : slc_cell_type(first[i].data, first[i].len);
+                                 : slc_cell_type(first[i].data, first[i].len, style);
 
         if (type != SLC_TYPE_NULL && type != SLC_TYPE_TEXT &&
             slc_type_join(type, below[i]) != SLC_TYPE_TEXT && below[i] != SLC_TYPE_NULL)

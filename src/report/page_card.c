@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "report/page_internal.h"
 
 static void open_fact(struct slc_page *page, const char *label)
@@ -16,6 +18,16 @@ static void count_fact(struct slc_page *page, const char *label, int64_t count)
 {
     open_fact(page, label);
     slc_page_count(page, count);
+    close_fact(page);
+}
+
+/* Of which more than some decimals say nothing. */
+static void rounded_fact(struct slc_page *page, const char *label, double value, double unit)
+{
+    double rounded = round(value / unit) * unit;
+
+    open_fact(page, label);
+    slc_page_number(page, rounded == 0.0 ? 0.0 : rounded);
     close_fact(page);
 }
 
@@ -55,7 +67,7 @@ static void distinct_fact(struct slc_page *page, const struct slc_summary *summa
     slc_page_tilde(page, summary->distinct_is_exact, SLC_PAGE_DISTINCT_ERROR);
     slc_page_count(page, summary->n_distinct);
     if (!summary->distinct_is_exact)
-        slc_page_raw(page, " ± 0.8 %");
+        slc_page_raw(page, " <small>± 0.8 %</small>");
     close_fact(page);
 }
 
@@ -68,7 +80,7 @@ static void number_facts(struct slc_page *page, const struct slc_summary *summar
     quantile_fact(page, "25 %", summary, 0);
     number_fact(page, "Std dev", summary->std);
     quantile_fact(page, "Median", summary, 1);
-    number_fact(page, "Skewness", summary->skewness);
+    rounded_fact(page, "Skewness", summary->skewness, 1e-3);
     quantile_fact(page, "75 %", summary, 2);
     count_fact(page, "Zeros", summary->n_zero);
     value_fact(page, "Maximum", &summary->max);
@@ -101,7 +113,7 @@ static void date_facts(struct slc_page *page, const struct slc_summary *summary)
 static void text_facts(struct slc_page *page, const struct slc_summary *summary)
 {
     distinct_fact(page, summary);
-    number_fact(page, "Mean length", summary->text_mean_len);
+    rounded_fact(page, "Mean length", summary->text_mean_len, 1e-2);
     count_fact(page, "Shortest", summary->text_min_len);
     count_fact(page, "Longest", summary->text_max_len);
 }
@@ -132,17 +144,20 @@ static void card_missing(struct slc_page *page, const struct slc_summary *summar
 
 static void card_findings(struct slc_page *page, int64_t column)
 {
-    int64_t at = page->first_finding[column];
+    bool is_open = false;
 
-    if (at < 0)
-        return;
-    slc_page_raw(page, "<ul class=\"f\">");
-    for (; at >= 0; at = page->next_finding[at]) {
-        slc_buf_printf(page->out, "<li class=\"w%d\"><span>", page->findings.items[at].severity);
-        slc_page_finding(page, &page->findings.items[at], false);
+    for (int64_t at = page->first_finding[column]; at >= 0; at = page->next_finding[at]) {
+        const struct slc_finding *finding = &page->findings.items[at];
+
+        if (slc_page_is_bare(finding)) /* the bar above says it */
+            continue;
+        slc_page_raw(page, is_open ? "" : "<ul class=\"f\">");
+        is_open = true;
+        slc_buf_printf(page->out, "<li class=\"w%d\"><span>", finding->severity);
+        slc_page_finding(page, finding, false);
         slc_page_raw(page, "</span></li>");
     }
-    slc_page_raw(page, "</ul>");
+    slc_page_raw(page, is_open ? "</ul>" : "");
 }
 
 /* Beside each "~" stands its sign; here is what it means. */
@@ -182,8 +197,9 @@ void slc_page_card(struct slc_page *page, int64_t column)
              summary->n_distinct > 1))
             slc_page_top(page, summary);
         slc_page_raw(page, "</div>");
+        /* Two times with their labels do not fit beside each other. */
         if (kind != 'b')
-            slc_page_raw(page, "<dl>");
+            slc_page_raw(page, summary->type == SLC_TYPE_DATETIME ? "<dl class=\"o1\">" : "<dl>");
         if (kind == 'n')
             number_facts(page, summary);
         else if (kind == 'd')

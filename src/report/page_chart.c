@@ -6,8 +6,7 @@ enum { BIN_WIDTH = 10, CHART_HEIGHT = 100, LEAST_HEIGHT = 2, BOX_WIDTH = 1000, S
 
 void slc_page_percent(struct slc_page *page, int64_t part, int64_t whole)
 {
-    int64_t hundredths =
-        whole > 0 ? (int64_t)llround(10000.0 * (double)part / (double)whole) : 0;
+    int64_t hundredths = whole > 0 ? (int64_t)llround(10000.0 * (double)part / (double)whole) : 0;
 
     slc_page_int(page, hundredths / 100);
     if (hundredths % 100)
@@ -47,9 +46,8 @@ static void write_outline(struct slc_page *page, const struct slc_summary *summa
     slc_buf_printf(page->out, "M0 %d", (int)CHART_HEIGHT);
     for (int i = 0; i < summary->n_bins; i++) {
         int64_t height =
-            most > 0
-                ? llround((double)summary->histogram[i] / (double)most * (double)CHART_HEIGHT)
-                : 0;
+            most > 0 ? llround((double)summary->histogram[i] / (double)most * (double)CHART_HEIGHT)
+                     : 0;
 
         if (summary->histogram[i] > 0 && height < LEAST_HEIGHT)
             height = LEAST_HEIGHT;

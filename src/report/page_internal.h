@@ -12,7 +12,7 @@ struct slc_page {
     struct slc_buf *out;
     const struct slc_profile_page *in;
     struct slc_findings findings;
-    int64_t *first_finding; /* owned; by column, -1: none */
+    int64_t *first_finding; /* owned; by column, -1: none but small gaps */
     int64_t *next_finding;  /* owned; by finding */
     struct slc_buf scratch; /* what is shown before it is escaped */
     bool has_hover;         /* few enough columns for a tooltip a bar */
@@ -43,9 +43,13 @@ void slc_page_tilde(struct slc_page *page, bool is_exact, const char *error);
 #define SLC_PAGE_DISTINCT_ERROR "estimate, standard error 0.81 %"
 #define SLC_PAGE_QUANTILE_ERROR "estimate, within 0.2 % of the ranks in 99 of 100 cases"
 
-/* A finding's sentence, its column's name emphasised by the tag ("b"), or left
- * out for NULL. */
+/* A finding's sentence, its column's name as a link to the card, or, on the card
+ * itself, without the name. */
 void slc_page_finding(struct slc_page *page, const struct slc_finding *finding, bool with_link);
+
+/* It says nothing but the share of missing values, which the overview and the
+ * card show anyway. */
+bool slc_page_is_bare(const struct slc_finding *finding);
 
 /* 'n'umber, 'd'ate, 's'tring, 'b'oolean, 'e'mpty: a class of the style sheet. */
 char slc_page_kind(enum slc_type type);

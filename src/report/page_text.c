@@ -140,12 +140,19 @@ void slc_page_finding(struct slc_page *page, const struct slc_finding *finding, 
     }
     /* On the column's own card the name goes without saying. */
     if (!with_link && n > 0 && rest.len > 1)
-        rest = slc_str_trim(
-            (struct slc_str){.data = rest.data + (rest.data[0] == ':'),
-                             .len = rest.len - (rest.data[0] == ':')});
+        rest = slc_str_trim((struct slc_str){.data = rest.data + (rest.data[0] == ':'),
+                                             .len = rest.len - (rest.data[0] == ':')});
     slc_page_raw(page, "<bdi>");
     slc_page_escape(page, rest);
     slc_page_raw(page, "</bdi>");
+}
+
+bool slc_page_is_bare(const struct slc_finding *finding)
+{
+    struct slc_str end = SLC_STR(" missing"), text = finding->text;
+
+    return finding->kind == SLC_FINDING_MISSING && text.len >= end.len &&
+           memcmp(text.data + text.len - end.len, end.data, end.len) == 0;
 }
 
 char slc_page_kind(enum slc_type type)

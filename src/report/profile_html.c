@@ -8,7 +8,7 @@
 #include "page_assets.h"
 #include "report/page_internal.h"
 
-enum { FINDINGS_OPEN = 12, FINDINGS_SHOWN = 300, HOVER_COLUMNS = 100, TITLE_CHARS = 200 };
+enum { FINDINGS_OPEN = 12, FINDINGS_MORE = 300, HOVER_COLUMNS = 100, TITLE_CHARS = 200 };
 
 /* The kinds of columns in the order they are named, see slc_page_kind(). */
 static const struct {
@@ -202,46 +202,93 @@ static void write_header(struct slc_page *page)
     slc_page_raw(page, "</header>\n");
 }
 
-static void write_finding_items(struct slc_page *page, int64_t from, int64_t to)
+static void open_finding(struct slc_page *page, enum slc_severity severity)
 {
-    slc_page_raw(page, "<ul>");
-    for (int64_t i = from; i < to; i++) {
-        const struct slc_finding *finding = &page->findings.items[i];
+    slc_buf_printf(page->out, "<li><span class=\"w w%d\">%s</span><span>", severity,
+                   slc_severity_name(severity));
+}
 
-        slc_buf_printf(page->out, "<li><span class=\"w w%d\">%s</span><span>", finding->severity,
-                       slc_severity_name(finding->severity));
+static void close_finding(struct slc_page *page)
+{
+    slc_page_raw(page, "</span></li>");
+}
+
+/* A note of a gap of less than 5 %: of those there are many in wide tables. */
+static bool is_small_gap(const struct slc_finding *finding)
+{
+    return finding->severity == SLC_SEVERITY_NOTE && slc_page_is_bare(finding);
+}
+
+/* The findings from *at on, but those of small gaps, up to `most`; *at is where
+ * it stopped. */
+static void write_finding_items(struct slc_page *page, int64_t most, int64_t *at)
+{
+    for (int64_t n = 0; *at < page->findings.n && n < most; ++*at) {
+        const struct slc_finding *finding = &page->findings.items[*at];
+
+        if (is_small_gap(finding))
+            continue;
+        open_finding(page, finding->severity);
         slc_page_finding(page, finding, true);
-        slc_page_raw(page, "</span></li>");
+        close_finding(page);
+        n++;
     }
+}
+
+static void write_small_gaps(struct slc_page *page, int64_t n_gaps)
+{
+    if (n_gaps == 0)
+        return;
+    open_finding(page, SLC_SEVERITY_NOTE);
+    slc_page_plural(page, n_gaps, "column has", "columns have");
+    slc_page_raw(page, n_gaps == 1 ? " a gap of less than 5 %" : " gaps of less than 5 %");
+    close_finding(page);
+}
+
+static void write_more_findings(struct slc_page *page, int64_t n, int64_t at)
+{
+    slc_page_raw(page, "<details><summary>");
+    slc_page_count(page, n);
+    slc_page_raw(page, " more</summary><ul>");
+    write_finding_items(page, FINDINGS_MORE, &at);
     slc_page_raw(page, "</ul>");
+    if (n > FINDINGS_MORE) {
+        slc_page_raw(page, "<p>");
+        slc_page_count(page, n - FINDINGS_MORE);
+        slc_page_raw(page, " more stand at their columns.</p>");
+    }
+    slc_page_raw(page, "</details>");
 }
 
 static void write_findings(struct slc_page *page)
 {
-    int64_t n = page->findings.n;
-    /* Not folded away for the sake of one or two. */
-    int64_t open = n <= FINDINGS_OPEN + 2 ? n : FINDINGS_OPEN;
-    int64_t shown = n < FINDINGS_SHOWN ? n : FINDINGS_SHOWN;
+    int64_t n = 0, n_gaps = 0, open, at = 0;
 
+    for (int64_t i = 0; i < page->findings.n; i++)
+        n_gaps += is_small_gap(&page->findings.items[i]);
+    n = page->findings.n - n_gaps;
+    /* Not folded away for the sake of a few. */
+    open = n <= FINDINGS_OPEN + 3 ? n : FINDINGS_OPEN;
     slc_page_raw(page, "<section><h2>Findings</h2><div class=\"F\">");
-    if (n == 0)
+    if (page->findings.n == 0)
         slc_page_raw(page, "<p>Nothing stands out: no gaps, no constant, repeated or odd "
                            "columns.</p>");
     else
-        write_finding_items(page, 0, open);
-    if (n > open) {
-        slc_page_raw(page, "<details><summary>");
-        slc_page_count(page, n - open);
-        slc_page_raw(page, " more</summary>");
-        write_finding_items(page, open, shown);
-        if (n > shown) {
-            slc_page_raw(page, "<p>");
-            slc_page_count(page, n - shown);
-            slc_page_raw(page, " more stand at their columns.</p>");
-        }
-        slc_page_raw(page, "</details>");
-    }
+        slc_page_raw(page, "<ul>");
+    write_finding_items(page, open, &at);
+    write_small_gaps(page, n_gaps);
+    slc_page_raw(page, page->findings.n > 0 ? "</ul>" : "");
+    if (n > open)
+        write_more_findings(page, n - open, at);
     slc_page_raw(page, "</div></section>\n");
+}
+
+static bool has_marked_columns(const struct slc_page *page)
+{
+    for (int64_t i = 0; i < page->in->schema->n_fields; i++)
+        if (page->first_finding[i] >= 0)
+            return true;
+    return false;
 }
 
 static void write_tools(struct slc_page *page)
@@ -255,11 +302,11 @@ static void write_tools(struct slc_page *page)
 
         if (n > 0 && n < page->in->schema->n_fields)
             slc_buf_printf(page->out,
-                           "<button type=\"button\" data-t=\"%c\" aria-pressed=\"false\">%s "
+                           "<button type=\"button\" data-t=\"%c\" aria-pressed=\"false\">%s"
                            "</button>",
                            kinds[i].letter, kinds[i].button);
     }
-    if (page->findings.n > 0)
+    if (has_marked_columns(page))
         slc_page_raw(page, "<button type=\"button\" data-t=\"f\" aria-pressed=\"false\">With "
                            "findings</button>");
     slc_page_raw(page, "<output id=\"shown\" aria-live=\"polite\"></output></div>");
@@ -324,7 +371,7 @@ static void write_row(struct slc_page *page, int64_t column)
     slc_page_int(page, column);
     slc_page_raw(page, "\"><bdi>");
     slc_page_text(page, page->in->schema->fields[column].name, SLC_PAGE_NAME_CHARS);
-    slc_buf_printf(page->out, "</bdi></a></th><td class=\"t %c\">%s</td><td class=\"r\">", kind,
+    slc_buf_printf(page->out, "</bdi></a></th><td class=\"t w5 %c\">%s</td><td class=\"r\">", kind,
                    slc_type_name(summary->type));
     if (summary->n_missing > 0) {
         slc_page_raw(page, "<svg class=\"m\" aria-hidden=\"true\"><rect height=\"100%\" width=\"");
@@ -349,18 +396,18 @@ static void write_overview(struct slc_page *page)
 {
     slc_page_raw(page, "<section><h2 id=\"columns\">Columns</h2>");
     write_tools(page);
-    slc_page_raw(page,
-                 "<div class=\"O\" tabindex=\"0\" role=\"region\" aria-label=\"Overview of the "
-                 "columns\"><table><caption>One line a column; texts show their most frequent value "
-                 "in place of minimum, mean and maximum.</caption><thead id=\"head\"><tr>"
-                 "<th scope=\"col\" data-s=\"name\">Column</th>"
-                 "<th scope=\"col\" data-s=\"kind\">Type</th>"
-                 "<th scope=\"col\" class=\"r\" data-s=\"0\">Missing</th>"
-                 "<th scope=\"col\" class=\"r\" data-s=\"1\">Distinct</th>"
-                 "<th scope=\"col\" class=\"r w4\" data-s=\"2\">Min</th>"
-                 "<th scope=\"col\" class=\"r w4\" data-s=\"3\">Mean</th>"
-                 "<th scope=\"col\" class=\"r w4\" data-s=\"4\">Max</th>"
-                 "<th scope=\"col\">Distribution</th></tr></thead><tbody id=\"rows\">\n");
+    slc_page_raw(
+        page, "<div class=\"O\" tabindex=\"0\" role=\"region\" aria-label=\"Overview of the "
+              "columns\"><table><caption>One line a column; texts show their most frequent value "
+              "in place of minimum, mean and maximum.</caption><thead id=\"head\"><tr>"
+              "<th scope=\"col\" data-s=\"name\">Column</th>"
+              "<th scope=\"col\" class=\"w5\" data-s=\"kind\">Type</th>"
+              "<th scope=\"col\" class=\"r\" data-s=\"0\">Missing</th>"
+              "<th scope=\"col\" class=\"r\" data-s=\"1\">Distinct</th>"
+              "<th scope=\"col\" class=\"r w4\" data-s=\"2\">Min</th>"
+              "<th scope=\"col\" class=\"r w4\" data-s=\"3\">Mean</th>"
+              "<th scope=\"col\" class=\"r w4\" data-s=\"4\">Max</th>"
+              "<th scope=\"col\">Shape</th></tr></thead><tbody id=\"rows\">\n");
     for (int64_t i = 0; i < page->in->schema->n_fields; i++)
         write_row(page, i);
     slc_page_raw(page, "</tbody></table></div>");
@@ -376,7 +423,7 @@ static void write_cards(struct slc_page *page)
                        "<svg width=\"0\" height=\"0\" aria-hidden=\"true\"><defs><path id=\"G\" "
                        "class=\"G\" d=\"");
     for (int i = 1; i < SLC_HISTOGRAM_BINS; i++)
-        slc_buf_printf(page->out, "M%d0V100", i);
+        slc_buf_printf(page->out, "M%d0 0V100", i);
     slc_page_raw(page, "\"/></defs></svg><div class=\"C\">\n");
     for (int64_t i = 0; i < page->in->schema->n_fields; i++)
         slc_page_card(page, i);
@@ -417,7 +464,7 @@ static bool chain_findings(struct slc_page *page)
     for (int64_t i = page->findings.n - 1; i >= 0; i--) {
         int64_t column = page->findings.items[i].column;
 
-        if (column < 0)
+        if (column < 0 || is_small_gap(&page->findings.items[i]))
             continue;
         page->next_finding[i] = page->first_finding[column];
         page->first_finding[column] = i;

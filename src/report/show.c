@@ -67,7 +67,7 @@ static bool append_special(struct slc_buf *buf, double value)
 void slc_show_number(struct slc_buf *buf, double value)
 {
     double magnitude = fabs(value), scale, mantissa;
-    int exponent;
+    int exponent, decimals;
 
     if (append_special(buf, value))
         return;
@@ -76,8 +76,9 @@ void slc_show_number(struct slc_buf *buf, double value)
         return;
     }
     exponent = (int)floor(log10(magnitude));
-    if (exponent >= -5 && exponent < 15) {
-        scale = exponent < DIGITS - 1 ? pow(10.0, DIGITS - 1 - exponent) : 1.0;
+    if (exponent >= -4 && exponent < 15) {
+        decimals = DIGITS - 1 - exponent;
+        scale = decimals > 0 ? pow(10.0, decimals < DIGITS ? decimals : DIGITS) : 1.0;
         append_double(buf, copysign(round(magnitude * scale) / scale, value));
         return;
     }
@@ -148,8 +149,7 @@ void slc_show_level(struct slc_buf *buf, enum slc_type type, double level)
     else if (type == SLC_TYPE_DATE)
         append_date(buf, floor(level));
     else
-        append_datetime(buf,
-                        (int64_t)floor(level / (double)SLC_USEC_PER_SEC) * SLC_USEC_PER_SEC);
+        append_datetime(buf, (int64_t)floor(level / (double)SLC_USEC_PER_SEC) * SLC_USEC_PER_SEC);
 }
 
 void slc_show_spread(struct slc_buf *buf, enum slc_type type, double spread)
@@ -157,8 +157,11 @@ void slc_show_spread(struct slc_buf *buf, enum slc_type type, double spread)
     static const struct {
         double seconds;
         const char *name;
-    } units[] = {{365.2425 * 86400.0, "years"}, {86400.0, "days"}, {3600.0, "hours"},
-                 {60.0, "minutes"},             {0.0, "seconds"}};
+    } units[] = {{365.2425 * 86400.0, "years"},
+                 {86400.0, "days"},
+                 {3600.0, "hours"},
+                 {60.0, "minutes"},
+                 {0.0, "seconds"}};
     double seconds;
     size_t unit = 0;
 

@@ -18,8 +18,8 @@ void slc_show_count(struct slc_buf *buf, int64_t count);
 /* "1 row", "2,000 rows". */
 void slc_show_plural(struct slc_buf *buf, int64_t count, const char *one, const char *many);
 
-/* Six significant digits, all of a whole number's: 57,709.5, 0.0123, 2019.5,
- * 1.5e-7; digits are grouped from 10,000 on, so that years are not. "–" for
+/* Six significant digits or decimals, all of a whole number's: 57,709.5, 0.0123,
+ * 2019.5, 1.5e-7; digits are grouped from 10,000 on, so that years are not. "–" for
  * NaN, "∞" and "-∞". */
 void slc_show_number(struct slc_buf *buf, double value);
 

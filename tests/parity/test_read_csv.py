@@ -247,6 +247,15 @@ def test_encodings(tmp_path):
     assert read(tmp_path / "t.csv", encoding="latin-1").rows == theirs.values.tolist()
 
 
+def test_decimal_thousands_and_skipped_rows(tmp_path):
+    text = "a title; that is \"skipped\nname;n;m\nx;1.234,5;1.234.567\ny;-0,25;8\nz;;9\n"
+    (tmp_path / "t.csv").write_text(text)
+    theirs = pandas.read_csv(tmp_path / "t.csv", sep=";", decimal=",", thousands=".", skiprows=1)
+    ours = read(tmp_path / "t.csv", delimiter=";", decimal=",", thousands=".", skip_rows=1)
+    assert ours.columns == list(theirs.columns) and ours.types == ["text", "float64", "int64"]
+    assert ours.rows == theirs.astype(object).where(theirs.notna(), None).values.tolist()
+
+
 @pytest.mark.parametrize("packing", ["gzip", "zstd"])
 def test_packed(tmp_path, packing):
     text = "".join(f"{i},{i * i},text {i}\n" for i in range(20000))

@@ -219,7 +219,8 @@ static void digests(void **state)
     slc_sha256_finish(NULL, NULL);
     slc_hex_encode("\x00\xff\x1a", 3, hex);
     assert_string_equal(hex, "00ff1a");
-    assert_true(slc_random_bytes(one, sizeof(one), NULL) && slc_random_bytes(two, sizeof(two), NULL));
+    assert_true(slc_random_bytes(one, sizeof(one), NULL) &&
+                slc_random_bytes(two, sizeof(two), NULL));
     assert_memory_not_equal(one, two, sizeof(one));
     assert_true(slc_equal_constant_time(slc_str_from("same"), slc_str_from("same")));
     assert_false(slc_equal_constant_time(slc_str_from("same"), slc_str_from("sane")));

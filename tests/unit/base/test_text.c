@@ -63,9 +63,10 @@ static size_t length_by_the_table(const unsigned char *p, size_t left)
         unsigned char from, to;
         size_t len;
         unsigned char second_from, second_to;
-    } rows[] = {{0x00, 0x7f, 1, 0, 0},       {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
-                {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf},
-                {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f}};
+    } rows[] = {
+        {0x00, 0x7f, 1, 0, 0},       {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf},
+        {0xe1, 0xec, 3, 0x80, 0xbf}, {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf},
+        {0xf0, 0xf0, 4, 0x90, 0xbf}, {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f}};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (p[0] < rows[i].from || p[0] > rows[i].to)
@@ -84,8 +85,9 @@ static size_t length_by_the_table(const unsigned char *p, size_t left)
 
 static void utf8(void **state)
 {
-    static const unsigned char bytes[] = {0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf,
-                                          0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff};
+    static const unsigned char bytes[] = {0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf,
+                                          0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed,
+                                          0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff};
     struct dice dice = {17};
 
     (void)state;
@@ -120,7 +122,11 @@ static void code_points(void **state)
         slc_buf_clear(&buf);
         slc_utf8_append(&buf, c);
         assert_int_equal(slc_utf8_valid_prefix(buf.data, buf.len), buf.len);
-        assert_int_equal(buf.len, surrogate ? 3 : c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4);
+        assert_int_equal(buf.len, surrogate     ? 3
+                                  : c < 0x80    ? 1
+                                  : c < 0x800   ? 2
+                                  : c < 0x10000 ? 3
+                                                : 4);
         if (surrogate)
             assert_memory_equal(buf.data, "\xef\xbf\xbd", 3);
     }
@@ -208,15 +214,17 @@ static void json_values(void **state)
     slc_json_key(&buf, "e");
     slc_json_text(&buf, "x");
     slc_buf_append_byte(&buf, '}');
-    assert_string_equal(slc_buf_text(&buf), "{\"a\":0.1,\"b\\\"\":[null,null,null],\"c\":-9223372036854775808,"
-                                            "\"d\":18446744073709551615,\"e\":\"x\"}");
+    assert_string_equal(slc_buf_text(&buf),
+                        "{\"a\":0.1,\"b\\\"\":[null,null,null],\"c\":-9223372036854775808,"
+                        "\"d\":18446744073709551615,\"e\":\"x\"}");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strings),     cmocka_unit_test(buffers),      cmocka_unit_test(utf8),
-        cmocka_unit_test(code_points), cmocka_unit_test(json_strings), cmocka_unit_test(json_values),
+        cmocka_unit_test(strings),      cmocka_unit_test(buffers),
+        cmocka_unit_test(utf8),         cmocka_unit_test(code_points),
+        cmocka_unit_test(json_strings), cmocka_unit_test(json_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

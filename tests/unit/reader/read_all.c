@@ -75,8 +75,8 @@ static void write_cell(struct slc_buf *out, const struct slc_column *column, int
             slc_json_double(out, column->float64s[row]);
         break;
     case SLC_TYPE_DATE:
-        slc_json_string(out, (struct slc_str){
-                                 text, (size_t)(slc_write_date(text, column->dates[row]) - text)});
+        slc_json_string(
+            out, (struct slc_str){text, (size_t)(slc_write_date(text, column->dates[row]) - text)});
         break;
     case SLC_TYPE_DATETIME:
         slc_json_string(
@@ -115,7 +115,8 @@ static void write_chunk(struct slc_buf *out, const struct slc_chunk *chunk)
     for (int64_t row = 0; row <= chunk->n_rows; row++) {
         int64_t record = row < chunk->n_rows ? slc_chunk_record(chunk, row) : INT64_MAX;
 
-        while (reject < chunk->n_rejects && chunk->first_record + chunk->rejects[reject].row < record)
+        while (reject < chunk->n_rejects &&
+               chunk->first_record + chunk->rejects[reject].row < record)
             write_reject(out, chunk, &chunk->rejects[reject++]);
         if (row == chunk->n_rows)
             break;

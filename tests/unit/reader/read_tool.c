@@ -1,6 +1,7 @@
 /* read_tool FILE [name=value ...]: the table as JSON lines (read_all.h), for
- * the comparison with pandas. Names: delimiter, quote, header (auto, yes, no),
- * encoding (auto, utf-8, utf-16le, utf-16be, latin-1), keep_default_na (0, 1),
+ * the comparison with pandas. Names: delimiter, quote, decimal,
+ * thousands, skip_rows, header (auto, yes, no),
+ * encoding (auto, utf-8, utf-16le, utf-16be, latin-1), sheet, keep_default_na (0, 1),
  * na (may be given again and again), chunk_bytes, threads. Exit status 1 with
  * the error on stderr when the file is refused. */
 #include <errno.h>
@@ -37,18 +38,26 @@ static bool take(struct arguments *a, struct slc_str name, struct slc_str value)
 
     if (slc_str_is(name, "delimiter"))
         a->options.delimiter = value.data[0];
+    else if (slc_str_is(name, "decimal"))
+        a->options.decimal = value.data[0];
+    else if (slc_str_is(name, "thousands"))
+        a->options.thousands = value.data[0];
     else if (slc_str_is(name, "quote"))
         a->options.quote = value.data[0];
     else if (slc_str_is(name, "header"))
         a->options.header = (enum slc_header)(which = choice(value, headers));
     else if (slc_str_is(name, "encoding"))
         a->options.encoding = (enum slc_encoding)(which = choice(value, encodings));
+    else if (slc_str_is(name, "sheet"))
+        a->options.sheet = value;
     else if (slc_str_is(name, "keep_default_na"))
         a->options.keep_default_na = slc_str_is(value, "1");
     else if (slc_str_is(name, "na") && a->options.n_na_values < MAX_NA)
         a->na[a->options.n_na_values++] = value;
     else if (!slc_parse_int64(value.data, value.len, &number))
         return false;
+    else if (slc_str_is(name, "skip_rows"))
+        a->options.skip_rows = number;
     else if (slc_str_is(name, "chunk_bytes"))
         a->options.chunk_bytes = number;
     else if (slc_str_is(name, "threads"))
@@ -70,8 +79,8 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         char *equals = strchr(argv[i], '=');
 
-        if (!equals ||
-            !take(&a, (struct slc_str){argv[i], (size_t)(equals - argv[i])}, slc_str_from(equals + 1))) {
+        if (!equals || !take(&a, (struct slc_str){argv[i], (size_t)(equals - argv[i])},
+                             slc_str_from(equals + 1))) {
             fprintf(stderr, "read_tool: \"%s\" makes no sense\n", argv[i]);
             return 2;
         }

@@ -22,21 +22,41 @@ static void one_cell(void **state)
          {"2020-01-01T00:00", "2020-01-01 23:59:59", "2020-01-01T00:00:00.5",
           "2020-01-01T00:00:00.123456789Z", "2020-01-01 00:00:00+02:00", "2020-01-01T00:00-0230"}},
         {SLC_TYPE_TEXT,
-         {"a", "tRUE", "yes", "007", "-007", "00", "01.5", "1_000", "1,000", "0x10", "1e", "e5", ".",
-          "-", "+", "--1", "1.5.2", "18446744073709551616", "-9223372036854775809", "1e400", "in",
-          "2020-02-30", "2020-1-1"}},
+         {"a",
+          "tRUE",
+          "yes",
+          "007",
+          "-007",
+          "00",
+          "01.5",
+          "1_000",
+          "1,000",
+          "0x10",
+          "1e",
+          "e5",
+          ".",
+          "-",
+          "+",
+          "--1",
+          "1.5.2",
+          "18446744073709551616",
+          "-9223372036854775809",
+          "1e400",
+          "in",
+          "2020-02-30",
+          "2020-1-1"}},
         {SLC_TYPE_TEXT,
          {"2020-01-01T24:00", "2020-01-01T00:60", "2020-01-01T00:00:60", "2020-01-01T00:00:00.",
-          "2020-01-01T00:00:00.1234567890", "0001-01-01T00:00:00+01:00", "2020-01-01T00", "20200101T00",
-          "2020-01-01T00:00:00 Z", "0000-01-01", "10000-01-01", "nan", "1 2", "12:30", "- 1", "١٢",
-          "2020-01-01TT00:00"}},
+          "2020-01-01T00:00:00.1234567890", "0001-01-01T00:00:00+01:00", "2020-01-01T00",
+          "20200101T00", "2020-01-01T00:00:00 Z", "0000-01-01", "10000-01-01", "nan", "1 2",
+          "12:30", "- 1", "١٢", "2020-01-01TT00:00"}},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         for (int j = 0; j < 24 && cases[i].texts[j]; j++) {
             const char *text = cases[i].texts[j];
-            enum slc_type type = slc_cell_type(text, strlen(text));
+            enum slc_type type = slc_cell_type(text, strlen(text), NULL);
 
             if (type != cases[i].type)
                 fail_msg("\"%s\" is %s", text, slc_type_name(type));
@@ -130,10 +150,12 @@ static void columns(void **state)
 
 static void missing_texts(void **state)
 {
-    static const char *const defaults[] = {
-        "",    "#N/A", "#N/A N/A", "#NA",  "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-        "<NA>", "N/A", "NA",       "NULL", "NaN",     "None",     "n/a",  "nan",  "null"};
-    static const char *const others[] = {"na", "Na", "none", "NONE", "Null", "-", "N/a", " NA", "NaN ", "#N/A "};
+    static const char *const defaults[] = {"",         "#N/A", "#N/A N/A", "#NA",    "-1.#IND",
+                                           "-1.#QNAN", "-NaN", "-nan",     "1.#IND", "1.#QNAN",
+                                           "<NA>",     "N/A",  "NA",       "NULL",   "NaN",
+                                           "None",     "n/a",  "nan",      "null"};
+    static const char *const others[] = {"na", "Na",  "none", "NONE", "Null",
+                                         "-",  "N/a", " NA",  "NaN ", "#N/A "};
     static const char long_text[] = "a text of more than thirty-one bytes that means missing";
     struct slc_str more[] = {str("-999"), str("?"), str(long_text)};
     struct slc_na_set set;
@@ -176,18 +198,20 @@ static void typed_missing_texts(void **state)
     options.na_values = na;
     options.n_na_values = 2;
     assert_true(read_all(file_of(str(table)), "t", &options, 1, &out, NULL));
-    assert_non_null(strstr(slc_buf_text(&out),
-                           "\"int64\",\"uint64\",\"float64\",\"bool\",\"date\",\"datetime\",\"text\""));
+    assert_non_null(
+        strstr(slc_buf_text(&out),
+               "\"int64\",\"uint64\",\"float64\",\"bool\",\"date\",\"datetime\",\"text\""));
     assert_non_null(strstr(out.data, "[1,[null,18446744073709551615,1.5,true,\"2020-01-01\","
                                      "\"2020-01-01T10:00:00\",\"x\"]]"));
     assert_non_null(strstr(out.data, "[2,[1,null,null,false,null,null,null]]"));
-    assert_non_null(strstr(out.data, "[3,[2,3,2.5,null,\"2020-01-02\",\"2020-01-02T10:00:00\",null]]"));
+    assert_non_null(
+        strstr(out.data, "[3,[2,3,2.5,null,\"2020-01-02\",\"2020-01-02T10:00:00\",null]]"));
 }
 
 static void joining(void **state)
 {
-    static const enum slc_type narrow[] = {SLC_TYPE_NULL, SLC_TYPE_BOOL,    SLC_TYPE_INT64,
-                                           SLC_TYPE_UINT64, SLC_TYPE_FLOAT64, SLC_TYPE_DATE,
+    static const enum slc_type narrow[] = {SLC_TYPE_NULL,     SLC_TYPE_BOOL,    SLC_TYPE_INT64,
+                                           SLC_TYPE_UINT64,   SLC_TYPE_FLOAT64, SLC_TYPE_DATE,
                                            SLC_TYPE_DATETIME, SLC_TYPE_TEXT};
 
     (void)state;
@@ -198,20 +222,55 @@ static void joining(void **state)
                 for (size_t k = 0; k < 8; k++) {
                     enum slc_type a = narrow[i], b = narrow[j], c = narrow[k];
 
-                    assert_int_equal(slc_reader_join(a, b, negative), slc_reader_join(b, a, negative));
-                    assert_int_equal(
-                        slc_reader_join(slc_reader_join(a, b, negative), c, negative),
-                        slc_reader_join(a, slc_reader_join(b, c, negative), negative));
+                    assert_int_equal(slc_reader_join(a, b, negative),
+                                     slc_reader_join(b, a, negative));
+                    assert_int_equal(slc_reader_join(slc_reader_join(a, b, negative), c, negative),
+                                     slc_reader_join(a, slc_reader_join(b, c, negative), negative));
                 }
     assert_int_equal(slc_reader_join(SLC_TYPE_INT64, SLC_TYPE_UINT64, false), SLC_TYPE_UINT64);
     assert_int_equal(slc_reader_join(SLC_TYPE_INT64, SLC_TYPE_UINT64, true), SLC_TYPE_FLOAT64);
 }
 
+static void styles(void **state)
+{
+    static const struct {
+        char decimal, thousands;
+        const char *table, *part;
+    } cases[] = {
+        {',', '\0', "a;b\n1,5;x\n2;y\n", "\"types\":[\"float64\",\"text\"]"},
+        {',', '\0', "a;b\n1,5;x\n-2;y\n", "[1,[1.5,\"x\"]]\n[2,[-2,\"y\"]]"},
+        {',', '.', "a;b\n1.234,5;1.234.567\n-2;12\n", "[1,[1234.5,1234567]]\n[2,[-2,12]]"},
+        {',', '.', "a;b\n1.234,5;x\nz;12\n", "[1,[\"1.234,5\",\"x\"]]"},
+        {',', '\0', "a;b\n1.5;x\n2.5;y\n", "\"types\":[\"text\",\"text\"]"},
+        {',', '\0', "a;b\n2020-01-01;x\n2020-01-02;y\n", "\"types\":[\"date\",\"text\"]"},
+        {',', '\0', "a;b\n2020-01-01T10:00:00.5;007\n", "\"types\":[\"datetime\",\"text\"]"},
+        {'.', '\'', "a;b\n1'000;'1\n18'446'744'073'709'551'615;1'\n",
+         "\"types\":[\"uint64\",\"text\"]"},
+        {',', '\0', "7,5;x\n8,5;y\n", "\"columns\":[\"0\",\"1\"]"},
+        {',', ' ', "a;b\n1 000,25;1 0\nNA;2\n", "[1,[1000.25,10]]\n[2,[null,2]]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct slc_reader_options options = slc_reader_default_options();
+        SLC_AUTO_FREE char *got = NULL;
+
+        options.delimiter = ';';
+        options.decimal = cases[i].decimal;
+        options.thousands = cases[i].thousands;
+        got = dump(str(cases[i].table), &options, 1);
+        if (!strstr(got, cases[i].part))
+            fail_msg("%s\ngives\n%s\nwithout\n%s", cases[i].table, got, cases[i].part);
+        same_in_every_way(str(cases[i].table), options, false);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_cell),      cmocka_unit_test(columns), cmocka_unit_test(missing_texts),
-        cmocka_unit_test(typed_missing_texts), cmocka_unit_test(joining),
+        cmocka_unit_test(one_cell),      cmocka_unit_test(columns),
+        cmocka_unit_test(missing_texts), cmocka_unit_test(typed_missing_texts),
+        cmocka_unit_test(joining),       cmocka_unit_test(styles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

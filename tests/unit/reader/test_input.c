@@ -18,10 +18,11 @@ static void make_table(struct slc_buf *table, bool crlf)
 
     slc_buf_append_text(table, "id,text,number\n");
     for (int i = 0; i < 9000; i++)
-        slc_buf_printf(table, "%d,%s,%llu%s", i,
-                       ((const char *[]){"plain", "\"two\nlines\"", "\"say \"\"x\"\"\"", "\xc3\xa9\xf0\x9f\x98\x80",
-                                         "\xe2\x82\xac"})[roll(&dice, 5)],
-                       (unsigned long long)roll(&dice, 1000000), crlf ? "\r\n" : "\n");
+        slc_buf_printf(
+            table, "%d,%s,%llu%s", i,
+            ((const char *[]){"plain", "\"two\nlines\"", "\"say \"\"x\"\"\"",
+                              "\xc3\xa9\xf0\x9f\x98\x80", "\xe2\x82\xac"})[roll(&dice, 5)],
+            (unsigned long long)roll(&dice, 1000000), crlf ? "\r\n" : "\n");
 }
 
 static void pack_gzip(struct slc_str plain, struct slc_buf *packed)
@@ -71,8 +72,9 @@ static void to_utf16(struct slc_str text, bool big, bool bom, struct slc_buf *ou
             units[0] = (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
             p += 3;
         } else {
-            uint32_t c = ((p[0] & 7u) << 18 | (p[1] & 0x3fu) << 12 | (p[2] & 0x3fu) << 6 | (p[3] & 0x3fu)) -
-                         0x10000;
+            uint32_t c =
+                ((p[0] & 7u) << 18 | (p[1] & 0x3fu) << 12 | (p[2] & 0x3fu) << 6 | (p[3] & 0x3fu)) -
+                0x10000;
 
             units[0] = 0xd800 + (c >> 10);
             units[1] = 0xdc00 + (c & 0x3ff);
@@ -111,7 +113,8 @@ static void expect_same(struct slc_str plain, struct slc_str other, enum slc_enc
 static void packed(void **state)
 {
     for (int i = 0; i < 2; i++) {
-        SLC_AUTO_BUF struct slc_buf table = {0}, gzip = {0}, members = {0}, zstd = {0}, frames = {0};
+        SLC_AUTO_BUF struct slc_buf table = {0}, gzip = {0}, members = {0}, zstd = {0},
+                                    frames = {0};
         struct slc_str plain, first, second;
 
         (void)state;
@@ -154,20 +157,26 @@ static void encodings(void **state)
                 pack_gzip(slc_buf_view(&utf16), &packed_utf16);
         }
     expect_same(plain, slc_buf_view(&packed_utf16), SLC_ENCODING_AUTO, "gzip, UTF-16BE");
-    expect_same(str("name,n\nJos\xc3\xa9,1\n\xc3\xbf\xc2\xa0,2\n"), str("name,n\nJos\xe9,1\n\xff\xa0,2\n"),
-                SLC_ENCODING_LATIN1, "Latin-1");
+    expect_same(str("name,n\nJos\xc3\xa9,1\n\xc3\xbf\xc2\xa0,2\n"),
+                str("name,n\nJos\xe9,1\n\xff\xa0,2\n"), SLC_ENCODING_LATIN1, "Latin-1");
 }
 
 /* What is no UTF-16 costs its row alone. */
 static void broken_utf16(void **state)
 {
-    static const char table[] = "a\0,\0b\0\n\0" "1\0,\0x\0\n\0" "2\0,\0\x00\xd8\n\0" "3\0,\0\x00\xdc\n\0" "4\0,\0y\0\n\0" "5\0,\0z";
+    static const char table[] = "a\0,\0b\0\n\0"
+                                "1\0,\0x\0\n\0"
+                                "2\0,\0\x00\xd8\n\0"
+                                "3\0,\0\x00\xdc\n\0"
+                                "4\0,\0y\0\n\0"
+                                "5\0,\0z";
     struct slc_reader_options options = defaults();
     SLC_AUTO_BUF struct slc_buf out = {0};
 
     (void)state;
     options.encoding = SLC_ENCODING_UTF16LE;
-    assert_true(read_all(file_of((struct slc_str){table, sizeof(table) - 1}), "t", &options, 1, &out, NULL));
+    assert_true(read_all(file_of((struct slc_str){table, sizeof(table) - 1}), "t", &options, 1,
+                         &out, NULL));
     assert_non_null(strstr(slc_buf_text(&out), "[1,[1,\"x\"]]\n{\"reject\":2,"));
     assert_non_null(strstr(out.data, "\"reason\":\"not valid UTF-16\""));
     assert_non_null(strstr(out.data, "\n[4,[4,\"y\"]]\n{\"reject\":5,"));
@@ -214,14 +223,20 @@ static void damaged(void **state)
     zstd.data[zstd.len / 2] ^= 0x55;
     expect_refused(slc_buf_view(&zstd), "the zstd data");
     expect_refused((struct slc_str){"\x1f\x8b\x08\x00garbage, not gzip at all", 28}, "gzip data");
-    expect_refused((struct slc_str){"a\0,\0b\0\n\0" "1\0,\0" "2\0\n\0", 16}, "UTF-16");
+    expect_refused((struct slc_str){"a\0,\0b\0\n\0"
+                                    "1\0,\0"
+                                    "2\0\n\0",
+                                    16},
+                   "UTF-16");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(packed),       cmocka_unit_test(encodings),
-        cmocka_unit_test(broken_utf16), cmocka_unit_test(damaged),
+        cmocka_unit_test(packed),
+        cmocka_unit_test(encodings),
+        cmocka_unit_test(broken_utf16),
+        cmocka_unit_test(damaged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

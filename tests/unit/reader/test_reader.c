@@ -14,50 +14,13 @@ static struct slc_reader_options defaults(void)
     return slc_reader_default_options();
 }
 
-/* The table's dump, or "error: CODE row N: message". */
-static char *dump(struct slc_str table, const struct slc_reader_options *options, int n_threads)
-{
-    SLC_AUTO_BUF struct slc_buf out = {0};
-    struct slc_error error = {0};
-    int fd = file_of(table);
-
-    assert_true(fd >= 0);
-    if (!read_all(fd, "table", options, n_threads, &out, &error)) {
-        assert_int_not_equal(error.code, SLC_ERR_NONE);
-        assert_string_equal(error.file, "table");
-        slc_buf_clear(&out);
-        slc_buf_printf(&out, "error: %s row %lld: %s", slc_error_code_name(error.code),
-                       (long long)error.row, error.message);
-    }
-    return slc_buf_steal(&out, NULL);
-}
-
-/* Every chunk size and number of threads gives the same. */
-static void same_in_every_way(struct slc_str table, struct slc_reader_options options, bool all_sizes)
-{
-    static const int64_t sizes[] = {1, 2, 3, 5, 8, 13, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1000};
-    SLC_AUTO_FREE char *expected = NULL;
-
-    options.chunk_bytes = 1 << 20;
-    expected = dump(table, &options, 1);
-    for (int64_t i = 0; i < (all_sizes ? 70 : 16); i++) {
-        SLC_AUTO_FREE char *got = NULL;
-        int n_threads = 1 + (int)(i % 4);
-
-        options.chunk_bytes = all_sizes ? i + 1 : sizes[i];
-        got = dump(table, &options, n_threads);
-        if (strcmp(expected, got) != 0)
-            fail_msg("%lld bytes a chunk, %d threads, the table\n%.*s\ngives\n%s\ninstead of\n%s",
-                     (long long)options.chunk_bytes, n_threads, SLC_STR_ARG(table), got, expected);
-    }
-}
-
 static const char *const handmade[] = {
     "a,b\n1,2\n3,4\n",
     "a,b\r\n1,2\r\n3,4\r\n",
     "a,b\r1,2\r3,4\r",
     "a,b\n1,2\r\n3,4\r5,6\n\r7,8\r\r9,0",
-    "\xef\xbb\xbf" "a,b\n1,2\n",
+    "\xef\xbb\xbf"
+    "a,b\n1,2\n",
     "\n\n \r\n\t\na,b\n1,2\n",
     "a,b\n\n1,2\n  \n\t\n3,4\n \t \n",
     "a\n1\n\n2\n  \n3\n\"\"\n4\n",
@@ -97,8 +60,24 @@ static void handmade_tables(void **state)
 static void random_cell(struct dice *dice, struct slc_buf *table, bool may_break)
 {
     static const char *const cells[] = {
-        "1",   "-5",  "",     "x",         "2.5",  "\"q\"",      "\"a\"\"b\"", "\"l\nm\"", "\"l\r\nm\"",
-        "\"c,d\"", "NA", "007", "true", "2020-01-01", "\xc3\xa9", "18446744073709551615", " 3 ", "\"\"",
+        "1",
+        "-5",
+        "",
+        "x",
+        "2.5",
+        "\"q\"",
+        "\"a\"\"b\"",
+        "\"l\nm\"",
+        "\"l\r\nm\"",
+        "\"c,d\"",
+        "NA",
+        "007",
+        "true",
+        "2020-01-01",
+        "\xc3\xa9",
+        "18446744073709551615",
+        " 3 ",
+        "\"\"",
         "long cell of text that fills a step or so of sixty-four bytes"};
     static const char *const broken[] = {"\"a\"b", "a\"b", "\xff", "x,y", "\"\n\"\"", "\r", "\n"};
 
@@ -155,7 +134,8 @@ struct expectation {
     const char *table, *part; /* of the dump */
 };
 
-static void expect(const struct expectation *cases, size_t n, const struct slc_reader_options *options)
+static void expect(const struct expectation *cases, size_t n,
+                   const struct slc_reader_options *options)
 {
     for (size_t i = 0; i < n; i++) {
         SLC_AUTO_FREE char *got = dump(str(cases[i].table), options, 1);
@@ -173,15 +153,19 @@ static void contents(void **state)
         {"a,b\n1,\"x\r\ny,\"\"z\"\"\"\n", "[1,[1,\"x\\r\\ny,\\\"z\\\"\"]]"},
         {"a,b\n1,x\"y\n2,\"x\"y\"z\n3, \"x\n4,\"x\" \n",
          "[1,[1,\"x\\\"y\"]]\n[2,[2,\"xy\\\"z\"]]\n[3,[3,\" \\\"x\"]]\n[4,[4,\"x \"]]\n"},
-        {"a,b\n1\n2,3\n4,5,6\n7,8\n",
-         "{\"reject\":1,\"offset\":4,\"reason\":\"expected 2 fields, found 1\",\"text\":\"1\"}\n[2,[2,3]]\n"
-         "{\"reject\":3,\"offset\":10,\"reason\":\"expected 2 fields, found 3\",\"text\":\"4,5,6\"}\n"
-         "[4,[7,8]]\n{\"rows\":2,\"records\":4}"},
-        {"\xef\xbb\xbf" "a,b\n\n1\n", "\"offset\":8,"},
+        {"a,b\n1\n2,3\n4,5,6\n7,8\n", "{\"reject\":1,\"offset\":4,\"reason\":\"expected 2 fields, "
+                                      "found 1\",\"text\":\"1\"}\n[2,[2,3]]\n"
+                                      "{\"reject\":3,\"offset\":10,\"reason\":\"expected 2 fields, "
+                                      "found 3\",\"text\":\"4,5,6\"}\n"
+                                      "[4,[7,8]]\n{\"rows\":2,\"records\":4}"},
+        {"\xef\xbb\xbf"
+         "a,b\n\n1\n",
+         "\"offset\":8,"},
         {"a,b\n1,\xff\n2,\xc3\xa9\n",
          "{\"reject\":1,\"offset\":4,\"reason\":\"not valid UTF-8\"}\n[2,[2,\"\xc3\xa9\"]]\n"},
         {"a,a,,a.1,a,,Unnamed: 2\n1,2,3,4,5,6,7\n",
-         "\"columns\":[\"a\",\"a.2\",\"Unnamed: 2.1\",\"a.1\",\"a.3\",\"Unnamed: 5\",\"Unnamed: 2\"]"},
+         "\"columns\":[\"a\",\"a.2\",\"Unnamed: 2.1\",\"a.1\",\"a.3\",\"Unnamed: 5\",\"Unnamed: "
+         "2\"]"},
         {"a,a\n1,2\n", "delimiter \\\",\\\", header, 1 empty or repeated column names made unique"},
         {"7,8,10\n1,2,3\n", "\"columns\":[\"0\",\"1\",\"2\"]"},
         {"7,8,10\n1,2,3\n", "[1,[7,8,10]]\n[2,[1,2,3]]\n"},
@@ -203,11 +187,14 @@ static void refusals(void **state)
         {"", "error: format row 0: the file is empty (0 bytes)"},
         {"\n \n\r\n", "error: format row 0: the file has no rows"},
         {"\xef\xbb\xbf", "error: format row 0: the file has no rows"},
-        {"a,b\n1,2\n3,\"4\n5,6\n", "error: format row 2: the row that starts at byte 8 does not end"},
-        {"a,b\n1\n\n3,\"4\n5,6\n", "error: format row 2: the row that starts at byte 7 does not end"},
-        {"\"a,b\n1,2\n", "error: format row 0: the first row does not end within the file's 9 bytes"},
+        {"a,b\n1,2\n3,\"4\n5,6\n",
+         "error: format row 2: the row that starts at byte 8 does not end"},
+        {"a,b\n1\n\n3,\"4\n5,6\n",
+         "error: format row 2: the row that starts at byte 7 does not end"},
+        {"\"a,b\n1,2\n",
+         "error: format row 0: the first row does not end within the file's 9 bytes"},
         {"\xff,b\n1,2\n", "error: format row 0: the name of column 1 is not valid UTF-8"},
-        {"PK\x03\x04 and so on", "zip archive"},
+        {"PK\x03\x04 and so on", "its archive cannot be read"},
         {"PAR1", "Parquet"},
         {"%PDF-1.4", "PDF"},
         {"\xd0\xcf\x11\xe0\xa1", "old Office file"},
@@ -255,6 +242,32 @@ static void header_option(void **state)
     assert_non_null(strstr(no, "\"columns\":[\"0\",\"1\"],\"types\":[\"text\",\"text\"]"));
 }
 
+static void skipped_rows(void **state)
+{
+    static const struct {
+        int64_t n;
+        const char *table, *part;
+    } cases[] = {
+        {1, "a title\na,b\n1,2\n", "\"columns\":[\"a\",\"b\"]"},
+        {2, "a \"title\r\n\r\na,b\r\n1,2\r\n", "[1,[1,2]]\n{\"rows\":1,"},
+        {1, "title\n\n \na,b\n1\n", "{\"reject\":1,\"offset\":13,"},
+        {1, "title\ra,b\r1,2\r", "\"columns\":[\"a\",\"b\"]"},
+        {5, "a,b\n1,2\n", "error: format row 0: the file has no rows"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct slc_reader_options options = defaults();
+        SLC_AUTO_FREE char *got = NULL;
+
+        options.skip_rows = cases[i].n;
+        got = dump(str(cases[i].table), &options, 1);
+        if (!strstr(got, cases[i].part))
+            fail_msg("%s\ngives\n%s\nwithout\n%s", cases[i].table, got, cases[i].part);
+        same_in_every_way(str(cases[i].table), options, true);
+    }
+}
+
 static void long_rows(void **state)
 {
     SLC_AUTO_BUF struct slc_buf table = {0};
@@ -277,14 +290,16 @@ static void long_rows(void **state)
             if (good)
                 assert_non_null(strstr(got, "\n[3,[5,"));
             else
-                assert_non_null(strstr(got, "the row that starts at byte 8 is longer than the 1000 bytes"));
+                assert_non_null(
+                    strstr(got, "the row that starts at byte 8 is longer than the 1000 bytes"));
             for (options.chunk_bytes = 1; options.chunk_bytes < 5000; options.chunk_bytes *= 3) {
                 SLC_AUTO_FREE char *again = dump(slc_buf_view(&table), &options, 2);
 
                 if (good)
                     assert_string_equal(got, again);
                 else
-                    assert_non_null(strstr(again, "the row that starts at byte 8 is longer than the 1000"));
+                    assert_non_null(
+                        strstr(again, "the row that starts at byte 8 is longer than the 1000"));
             }
             options.chunk_bytes = 1 << 20;
         }
@@ -324,7 +339,8 @@ static void many_columns(void **state)
         if (n <= SLC_MAX_COLUMNS)
             assert_non_null(strstr(got, "{\"rows\":2,\"records\":2}"));
         else
-            assert_non_null(strstr(got, "the first row has 16385 columns; at most 16384 are allowed"));
+            assert_non_null(
+                strstr(got, "the first row has 16385 columns; at most 16384 are allowed"));
     }
 }
 
@@ -364,7 +380,8 @@ static void changed_while_reading(void **state)
         else if (kind == 2)
             assert_int_equal(pwrite(other, "2,3\n", 4, (off_t)table.len), 4);
         else
-            assert_int_equal(futimens(other, (struct timespec[]){{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1}}), 0);
+            assert_int_equal(
+                futimens(other, (struct timespec[]){{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1}}), 0);
         while ((got = next_of(reader, &error)) == 1)
             continue;
         assert_int_equal(got, -1);
@@ -391,7 +408,8 @@ static void not_files(void **state)
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         struct slc_error error = {0};
 
-        assert_false(slc_reader_open(open(paths[i], O_RDONLY), paths[i], &options, &reader, &error));
+        assert_false(
+            slc_reader_open(open(paths[i], O_RDONLY), paths[i], &options, &reader, &error));
         assert_true(error.message[0] != '\0');
     }
     assert_int_equal(pipe(ends), 0);
@@ -451,11 +469,13 @@ static void columns_by_request(void **state)
     struct slc_reader_options options = defaults();
     struct slc_reader *reader = NULL;
     struct slc_chunk chunk = {0};
-    struct slc_column_request requests[3] = {
-        {SLC_COLUMN_READ, SLC_TYPE_NULL}, {SLC_COLUMN_SKIP, SLC_TYPE_NULL}, {SLC_COLUMN_READ, SLC_TYPE_TEXT}};
+    struct slc_column_request requests[3] = {{SLC_COLUMN_READ, SLC_TYPE_NULL},
+                                             {SLC_COLUMN_SKIP, SLC_TYPE_NULL},
+                                             {SLC_COLUMN_READ, SLC_TYPE_TEXT}};
 
     (void)state;
-    assert_true(slc_reader_open(file_of(str("a,b,c\n1,\"x\"\"y\",07\n2,z,\n")), "t", &options, &reader, NULL));
+    assert_true(slc_reader_open(file_of(str("a,b,c\n1,\"x\"\"y\",07\n2,z,\n")), "t", &options,
+                                &reader, NULL));
     assert_int_equal(slc_reader_next(reader, &chunk, NULL), 1);
     for (int round = 0; round < 3; round++) {
         assert_true(slc_reader_parse(reader, &chunk, requests, NULL));
@@ -488,6 +508,7 @@ int main(void)
         cmocka_unit_test(refusals),
         cmocka_unit_test(late_nul),
         cmocka_unit_test(header_option),
+        cmocka_unit_test(skipped_rows),
         cmocka_unit_test(long_rows),
         cmocka_unit_test(huge_row),
         cmocka_unit_test(many_columns),

@@ -9,7 +9,8 @@ enum { MOST_BYTES = 700 };
 typedef bool scan_function(const char *, size_t, char, char, uint64_t *);
 
 /* What the words and the return value must be, by the rules alone. */
-static bool by_the_rules(const char *bytes, size_t n, char delimiter, char quote, uint64_t *structural)
+static bool by_the_rules(const char *bytes, size_t n, char delimiter, char quote,
+                         uint64_t *structural)
 {
     bool quoted = false, at_start = true;
 
@@ -88,8 +89,8 @@ static void random_text(void **state)
  * position around the borders of the steps. */
 static void regular_text(void **state)
 {
-    static const char *const cells[] = {"a",       "\"\"",        "\"a\"",    "\"a\"\"b\"",
-                                        "\"\n,\"", "\"\"\"\"",    "",         "long long long cell",
+    static const char *const cells[] = {"a",        "\"\"",          "\"a\"", "\"a\"\"b\"",
+                                        "\"\n,\"",  "\"\"\"\"",      "",      "long long long cell",
                                         "\"\r\n\"", "\"\"\"x\"\"\"", "1.5"};
     struct dice dice = {7};
 

@@ -38,7 +38,7 @@ static void headers(void **state)
         bool header;
     } cases[] = {
         {"a,b\n1,2\n", true},
-        {"1,2\n3,4\n", true},  /* counts on: 1, 2 */
+        {"1,2\n3,4\n", true}, /* counts on: 1, 2 */
         {"1,7\n3,4\n", false},
         {"2019,2020,2021\n1,2,3\n", true},
         {"2019,2021\n1,3\n", false},
@@ -59,7 +59,7 @@ static void headers(void **state)
     (void)state;
     assert_true(slc_na_set_init(&na, true, NULL, 0));
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        if (slc_sniff_header(str(cases[i].text), ',', '"', &na) != cases[i].header)
+        if (slc_sniff_header(str(cases[i].text), ',', '"', &na, NULL) != cases[i].header)
             fail_msg("%s", cases[i].text);
     slc_na_set_release(&na);
 }
@@ -100,7 +100,8 @@ static void rows(void **state)
             fail_msg("%s: %zu bytes, %lld cells", cases[i].text, used, (long long)n_cells);
         for (int64_t j = 0; j < n_cells && j < 4; j++)
             if (!slc_str_is(cells[j], cases[i].cells[j]))
-                fail_msg("%s: cell %lld is %.*s", cases[i].text, (long long)j, SLC_STR_ARG(cells[j]));
+                fail_msg("%s: cell %lld is %.*s", cases[i].text, (long long)j,
+                         SLC_STR_ARG(cells[j]));
     }
 }
 

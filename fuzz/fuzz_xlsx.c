@@ -1,0 +1,17 @@
+/* Any bytes behind a zip archive's magic. */
+#include "same.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slc_reader_options options = slc_reader_default_options();
+    SLC_AUTO_BUF struct slc_buf file = {0};
+
+    if (size < 1)
+        return 0;
+    slc_buf_append_text(&file, "PK\x03\x04");
+    slc_buf_append(&file, data + 1, size - 1);
+    check_same(slc_buf_view(&file), options, 1 + data[0]);
+    return 0;
+}
