@@ -240,7 +240,8 @@ bool slc_parse_double(const char *text, size_t len, double *ret_value)
     if (!d.truncated && d.digits <= UINT64_C(1) << 53 && d.exponent >= -22 && d.exponent <= 22) {
         double value = (double)d.digits;
 
-        value = d.exponent < 0 ? value / exact_powers[-d.exponent] : value * exact_powers[d.exponent];
+        value =
+            d.exponent < 0 ? value / exact_powers[-d.exponent] : value * exact_powers[d.exponent];
         *ret_value = d.negative ? -value : value;
         return true;
     }

@@ -10,7 +10,8 @@ int32_t slc_days_from_civil(struct slc_civil date)
     int32_t y = date.year - (date.month <= 2);
     int32_t era = (y >= 0 ? y : y - 399) / 400;
     uint32_t yoe = (uint32_t)(y - era * 400);
-    uint32_t doy = (153 * (date.month + (date.month > 2 ? (uint32_t)-3 : 9)) + 2) / 5 + date.day - 1;
+    uint32_t doy =
+        (153 * (date.month + (date.month > 2 ? (uint32_t)-3 : 9)) + 2) / 5 + date.day - 1;
     uint32_t doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
 
     return era * 146097 + (int32_t)doe - 719468;

@@ -17,8 +17,7 @@ bool slc_chunk_begin(struct slc_chunk *chunk, int64_t n_columns)
 void *slc_chunk_values(struct slc_chunk *chunk, enum slc_type type)
 {
     /* A spare value, so that an empty chunk has a buffer, too. */
-    return slc_arena_alloc(&chunk->arena,
-                           ((size_t)chunk->n_rows + 1) * slc_type_width_bytes(type));
+    return slc_arena_alloc(&chunk->arena, ((size_t)chunk->n_rows + 1) * slc_type_width_bytes(type));
 }
 
 uint64_t *slc_chunk_bitmap(struct slc_chunk *chunk)

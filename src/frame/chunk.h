@@ -18,10 +18,10 @@
  * in the buffer holds zero (an empty slice). */
 struct slc_column {
     enum slc_type type;
-    bool requested;     /* false: the reader was told to leave it out; no buffers */
+    bool requested; /* false: the reader was told to leave it out; no buffers */
     int64_t n_missing;
-    uint64_t *valid;    /* bitmap, bit i % 64 of word i / 64 set = row i has a value;
-                           NULL when no value is missing (or, with NULL type, all are) */
+    uint64_t *valid; /* bitmap, bit i % 64 of word i / 64 set = row i has a value;
+                        NULL when no value is missing (or, with NULL type, all are) */
     union {
         void *data; /* room for at least n_rows values; NULL for SLC_TYPE_NULL */
         uint8_t *bools;
@@ -43,17 +43,17 @@ static inline bool slc_column_has(const struct slc_column *column, int64_t row)
 
 /* A row that was not taken. */
 struct slc_reject {
-    int64_t row;         /* record of the chunk, 1 is its first; add first_record */
+    int64_t row;          /* record of the chunk, 1 is its first; add first_record */
     int64_t offset_bytes; /* where its text starts in the (decoded) input; -1 unknown */
-    const char *reason;  /* one line, no row values; lives as long as `raw` */
-    struct slc_str text; /* its raw text, maybe clipped; lives as long as `raw` */
+    const char *reason;   /* one line, no row values; lives as long as `raw` */
+    struct slc_str text;  /* its raw text, maybe clipped; lives as long as `raw` */
 };
 
 struct slc_chunk {
-    int64_t seq;       /* 0, 1, 2, ... */
-    int64_t n_rows;    /* rows taken */
+    int64_t seq;    /* 0, 1, 2, ... */
+    int64_t n_rows; /* rows taken */
     int64_t n_columns;
-    int64_t n_records; /* and rows rejected, too */
+    int64_t n_records;    /* and rows rejected, too */
     int64_t first_record; /* records of the file before this chunk; set by whoever counts them */
     struct slc_column *columns;
     struct slc_reject *rejects; /* in file order; live as long as `raw` */

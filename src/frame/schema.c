@@ -60,8 +60,8 @@ static bool make_unique(struct slc_schema *schema, struct name_set *set, struct 
         memcpy(room, name->data, name->len);
         numbered.data = room;
         do {
-            numbered.len = name->len +
-                           (size_t)snprintf(room + name->len, 24, ".%lld", (long long)own->next++);
+            numbered.len =
+                name->len + (size_t)snprintf(room + name->len, 24, ".%lld", (long long)own->next++);
             taken = find_name(set, numbered);
         } while (taken->name.data);
         taken->name = numbered;
