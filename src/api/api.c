@@ -35,6 +35,8 @@ static const struct slc_route routes[] = {
      NULL, "Remove a replica: rows, metadata and registry entry"},
     {SLC_HTTP_GET, "/v1/replicas/{name}/profile", SLC_ACCESS_SESSION, true, slc_api_v1_profile,
      NULL, "A replica's statistics by column"},
+    {SLC_HTTP_GET, "/v1/replicas/{name}/plan", SLC_ACCESS_SESSION, true, slc_api_v1_plan, NULL,
+     "What preprocessing learnt of a replica, to transform and invert rows with"},
     {SLC_HTTP_GET, "/v1/replicas/{name}/rows/{key}", SLC_ACCESS_SESSION, true, slc_api_v1_row, NULL,
      "One row by its key"},
     {SLC_HTTP_GET, "/v1/tickets", SLC_ACCESS_SESSION, true, slc_api_v1_tickets, NULL,

@@ -94,6 +94,7 @@ SLC_HTTP_HANDLER(slc_api_v1_replicas);
 SLC_HTTP_HANDLER(slc_api_v1_replica);
 SLC_HTTP_HANDLER(slc_api_v1_replica_delete);
 SLC_HTTP_HANDLER(slc_api_v1_profile);
+SLC_HTTP_HANDLER(slc_api_v1_plan);
 SLC_HTTP_HANDLER(slc_api_v1_row);
 SLC_HTTP_HANDLER(slc_api_v1_tickets);
 SLC_HTTP_HANDLER(slc_api_v1_loads_post);

@@ -95,6 +95,8 @@ static void write_job(struct slc_buf *json, const struct slc_job *job)
     slc_json_double(json, seconds_of(job->started_usec, job->ended_usec));
     write_text_or_null(json, "load_dttm", job->load_dttm);
     write_text_or_null(json, "load_id", job->load_id);
+    slc_json_key(json, "drift");
+    slc_buf_append_text(json, job->drift ? job->drift : "[]");
     slc_json_key(json, "error");
     slc_api_json_error(json, job->error);
     slc_buf_append_byte(json, '}');

@@ -99,7 +99,7 @@ static bool is_json_field(const char *name)
         "DTYPES",       "IMPUTE",        "DUPLICATED_COLS",    "MISSING_DATA_COL_NAMES",
         "SCALE",        "MEMORY_BEFORE", "MISSING_DATA_COUNT", "MEMORY_AFTER",
         "ROWS_READ",    "ROWS_WRITTEN",  "ROWS_REJECTED",      "DUPLICATE_KEYS",
-        "LOAD_SECONDS",
+        "LOAD_SECONDS", "JSON_REPAIR",   "DRIFT",
     };
 
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -111,7 +111,12 @@ static bool is_json_field(const char *name)
 /* They have answers of their own, or are the store's. */
 static bool is_left_out(const char *name)
 {
-    return slc_str_is(slc_str_from(name), "PROFILE") || slc_str_is(slc_str_from(name), "KEY_ORDER");
+    static const char *const fields[] = {"PROFILE", "PLAN", "KEY_ORDER"};
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        if (slc_str_is(slc_str_from(name), fields[i]))
+            return true;
+    return false;
 }
 
 void slc_api_v1_replica(struct slc_http_request *request, struct slc_http_response *response,
@@ -167,29 +172,40 @@ void slc_api_v1_replica_delete(struct slc_http_request *request, struct slc_http
     slc_redis_pool_give(api->options.pool, redis);
 }
 
-void slc_api_v1_profile(struct slc_http_request *request, struct slc_http_response *response,
-                        void *context)
+/* Answer with a field of the metadata that is a JSON document. */
+static void answer_document(struct slc_api *api, struct slc_http_request *request,
+                            struct slc_http_response *response, const char *field)
 {
-    static const char *const wanted[] = {"PROFILE"};
-    struct slc_api *api = context;
     struct slc_meta meta = {0};
     struct slc_error error = {0};
     struct slc_redis *redis;
-    struct slc_str name, profile;
+    struct slc_str name, document;
 
     if (!take_name(api, request, response, &name) || !(redis = slc_api_redis(api, response)))
         return;
-    if (slc_store_meta(redis, name, wanted, 1, &meta, &error)) {
-        profile = slc_meta_get(&meta, "PROFILE");
-        if (profile.data && profile.len > 0)
-            slc_buf_append_str(slc_http_json(response, 200), profile);
+    if (slc_store_meta(redis, name, &field, 1, &meta, &error)) {
+        document = slc_meta_get(&meta, field);
+        if (document.data && document.len > 0)
+            slc_buf_append_str(slc_http_json(response, 200), document);
         else
-            slc_http_detail(response, 404, "The replica has no profile");
+            slc_http_detail(response, 404, "The replica was loaded without it; load it again");
         slc_meta_release(&meta);
     } else {
         slc_api_fail(response, &error);
     }
     slc_redis_pool_give(api->options.pool, redis);
+}
+
+void slc_api_v1_profile(struct slc_http_request *request, struct slc_http_response *response,
+                        void *context)
+{
+    answer_document(context, request, response, "PROFILE");
+}
+
+void slc_api_v1_plan(struct slc_http_request *request, struct slc_http_response *response,
+                     void *context)
+{
+    answer_document(context, request, response, "PLAN");
 }
 
 void slc_api_v1_row(struct slc_http_request *request, struct slc_http_response *response,

@@ -23,6 +23,7 @@ void slc_batch_free(struct slc_batch *batch)
         free(job->file_name);
         free(job->replica);
         free(job->fault);
+        free(job->drift);
         free(job->error);
     }
     free(batch->jobs);

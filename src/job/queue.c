@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "job/batch.h"
 
 enum {
@@ -228,6 +229,25 @@ static void count_job(struct slc_queue_counts *counts, const struct slc_job *job
         counts->load_usec += job->ended_usec - job->started_usec;
 }
 
+/* What changed against the load before, as JSON; NULL when nothing did. */
+static char *drift_json(const struct slc_drift *drift)
+{
+    struct slc_buf json = {0};
+    char *text;
+
+    if (drift->n_sentences == 0)
+        return NULL;
+    slc_buf_append_byte(&json, '[');
+    for (int i = 0; i < drift->n_sentences; i++) {
+        slc_json_comma(&json);
+        slc_json_text(&json, drift->sentences[i]);
+    }
+    slc_buf_append_byte(&json, ']');
+    text = slc_buf_steal(&json, NULL);
+    slc_buf_release(&json);
+    return text;
+}
+
 /* A load is over, with the lock held; its batch is added to `done` when it was
  * the last one. */
 static void end_job(struct slc_queue *queue, struct slc_job *job,
@@ -242,6 +262,7 @@ static void end_job(struct slc_queue *queue, struct slc_job *job,
     job->rows_written = report->result.rows_written;
     job->rows_rejected = report->result.rows_rejected;
     job->duplicate_keys = report->result.duplicate_keys;
+    job->drift = drift_json(&report->result.drift);
     if (job->state == SLC_JOB_FAILED) {
         job->error = malloc(sizeof(*job->error));
         if (job->error)

@@ -45,6 +45,7 @@ struct slc_job {
     char load_dttm[32];
     char load_id[SLC_LOAD_ID_BYTES];
     int64_t rows_read, rows_written, rows_rejected, duplicate_keys;
+    char *drift;             /* JSON array of sentences; NULL: the table is much as it was */
     struct slc_error *error; /* NULL unless FAILED */
 
     /* The queue's own. */

@@ -25,6 +25,7 @@ def test_replicas(loaded, client):
     assert said["meta"]["ROWS_WRITTEN"] == 3 and said["meta"]["DB_NAME"] == "people"
     assert loaded.call("GET", "/v1/replicas/nobody").status == 404
     assert loaded.call("GET", "/v1/replicas/people/profile").json() == json.loads(fields["PROFILE"])
+    assert loaded.call("GET", "/v1/replicas/people/plan").json() == json.loads(fields["PLAN"])
 
 
 def test_rows(loaded, client):
