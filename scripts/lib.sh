@@ -44,7 +44,7 @@ install_packages() {
             { warn "these packages are missing, and there is no sudo to install them: ${missing[*]}"; return 1; }
         as_root=(sudo)
     fi
-    say "installing ${#missing[@]} packages: ${missing[*]}"
+    say "installing ${missing[*]}"
     local log
     log=$(mktemp)
     # DPkg::Lock::Timeout: another apt may be at work, as on a machine that has just started.

@@ -224,7 +224,7 @@ class Service:
         ticket = {"file_name": name, "status": "READY", "load_dttm": "2022-02-20:18:18:32", **more}
         path = self.path(ticket_name or name.split(".")[0] + ".ticket")
         with open(path + ".tmp", "w", encoding="utf-8") as out:
-            json.dump(ticket, out)
+            json.dump(ticket, out, ensure_ascii=False)
         os.rename(path + ".tmp", path)
         return path
 

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "cli/check.h"
 #include "cli/text.h"
+#include "report/show.h"
 #include "source/stream.h"
 
 enum { LOCAL_STATUS = 2, PROBE_SECONDS = 2 };
@@ -49,12 +50,12 @@ static void append_tickets(struct slc_buf *detail, const struct slc_stream_listi
         else
             counts[slc_ticket_status(entry->ticket)]++;
     }
-    slc_text_plural(detail, (int64_t)listing->count, "ticket", "tickets");
+    slc_show_plural(detail, (int64_t)listing->count, "ticket", "tickets");
     for (int i = 0; i <= SLC_TICKET_FAILED; i++) {
         if (counts[i] == 0)
             continue;
         slc_buf_append_text(detail, ", ");
-        slc_text_count(detail, counts[i]);
+        slc_show_count(detail, counts[i]);
         slc_buf_printf(detail, " %s", slc_ticket_status_name((enum slc_ticket_status)i));
     }
     *ret_faulty = (int)faulty;
@@ -69,7 +70,7 @@ static void append_faulty(struct slc_buf *detail, const struct slc_stream_listin
 
         if (!entry->error)
             continue;
-        slc_text_plural(detail, faulty, "ticket", "tickets");
+        slc_show_plural(detail, faulty, "ticket", "tickets");
         slc_buf_append_text(detail, " cannot be worked with, the first is ");
         slc_text_safe(detail, slc_str_from(entry->ticket_name));
         slc_buf_append_text(detail, ": ");

@@ -11,6 +11,7 @@
 #include "cli/check.h"
 #include "cli/text.h"
 #include "redis/connection.h"
+#include "report/show.h"
 
 enum { LEAST_MAJOR_VERSION = 4, FULL_PERCENT = 80, PEER_STATUS = 3, LOCAL_STATUS = 2 };
 
@@ -102,11 +103,11 @@ static void check_memory(struct slc_check *check, struct slc_str info, struct sl
 
     if (used < 0)
         return;
-    slc_text_bytes(detail, used);
+    slc_show_bytes(detail, used);
     slc_buf_append_text(detail, " used");
     if (most > 0) {
         slc_buf_append_text(detail, " of ");
-        slc_text_bytes(detail, most);
+        slc_show_bytes(detail, most);
         slc_buf_append_text(detail, " (maxmemory)");
     }
     if (is_full)

@@ -44,12 +44,6 @@ static void add_setting(struct slc_buf *lines, struct slc_buf *json, struct slc_
 static void add_column_settings(const struct slc_config *config, struct slc_buf *lines,
                                 struct slc_buf *json, int columns)
 {
-    static const char *const steps[SLC_COLUMN_STEPS] = {
-        [SLC_COLUMN_IMPUTE] = "impute",     [SLC_COLUMN_IMPUTE_VALUE] = "impute_value",
-        [SLC_COLUMN_SCALE] = "scale",       [SLC_COLUMN_JSON_REPAIR] = "json_repair",
-        [SLC_COLUMN_DOWNCAST] = "downcast", [SLC_COLUMN_DROP] = "drop",
-    };
-
     for (size_t i = 0; i < slc_config_column_count(config); i++) {
         for (int step = 0; step < SLC_COLUMN_STEPS; step++) {
             const char *value = slc_config_column_value(config, i, (enum slc_column_step)step);
@@ -60,7 +54,7 @@ static void add_column_settings(const struct slc_config *config, struct slc_buf 
             slc_buf_append_text(&key, "prep.columns.");
             slc_buf_append_text(&key, slc_config_column_name(config, i));
             slc_buf_append_byte(&key, '.');
-            slc_buf_append_text(&key, steps[step]);
+            slc_buf_append_text(&key, slc_column_step_name((enum slc_column_step)step));
             add_setting(lines, json, slc_buf_view(&key), slc_str_from(value), "", columns);
         }
     }

@@ -16,6 +16,7 @@
 #include "cli/stop.h"
 #include "cli/text.h"
 #include "load/load.h"
+#include "report/show.h"
 #include "source/names.h"
 
 static const struct slc_flag flags[] = {
@@ -33,13 +34,13 @@ static void describe(struct slc_buf *out, struct slc_str replica, const struct s
 {
     slc_text_clip(out, replica, 200);
     slc_buf_append_text(out, dry_run ? ": would write " : ": ");
-    slc_text_count(out, r->rows_written);
+    slc_show_count(out, r->rows_written);
     slc_buf_append_text(out, dry_run ? " rows x " : " rows written x ");
-    slc_text_count(out, r->n_columns);
+    slc_show_count(out, r->n_columns);
     slc_buf_append_text(out, " columns");
     if (r->rows_rejected) {
         slc_buf_append_text(out, ", ");
-        slc_text_count(out, r->rows_rejected);
+        slc_show_count(out, r->rows_rejected);
         slc_buf_append_text(out, " rejected");
         if (rejects) {
             slc_buf_append_text(out, " (see ");
@@ -49,15 +50,15 @@ static void describe(struct slc_buf *out, struct slc_str replica, const struct s
     }
     if (r->duplicate_keys) {
         slc_buf_append_text(out, ", ");
-        slc_text_count(out, r->duplicate_keys);
+        slc_show_count(out, r->duplicate_keys);
         slc_buf_append_text(out, " with a key that came again");
     }
     slc_buf_printf(out, ", %.2f s (", r->seconds);
-    slc_text_count(out, r->seconds > 0 ? (int64_t)((double)r->rows_read / r->seconds) : 0);
+    slc_show_count(out, r->seconds > 0 ? (int64_t)((double)r->rows_read / r->seconds) : 0);
     slc_buf_append_text(out, " rows/s), ");
-    slc_text_bytes(out, r->memory_before_bytes);
+    slc_show_bytes(out, r->memory_before_bytes);
     slc_buf_append_text(out, " -> ");
-    slc_text_bytes(out, r->memory_after_bytes);
+    slc_show_bytes(out, r->memory_after_bytes);
     slc_buf_append_text(out, " as columns");
 }
 
@@ -129,7 +130,7 @@ static void describe_drift(struct slc_buf *out, const struct slc_drift *drift)
     }
     if (drift->n_findings > drift->n_sentences) {
         slc_buf_append_text(out, "           and ");
-        slc_text_count(out, drift->n_findings - drift->n_sentences);
+        slc_show_count(out, drift->n_findings - drift->n_sentences);
         slc_buf_append_text(out, " more, see DRIFT in the metadata\n");
     }
 }

@@ -5,6 +5,7 @@
 #include "cli/replica.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "report/show.h"
 
 static const struct slc_flag flags[] = {
     SLC_FLAG_JSON,
@@ -71,12 +72,12 @@ static void add_line(struct slc_table *table, const struct line *line)
         slc_table_span(table, SLC_STR("registered, not loaded"), 5);
         return;
     }
-    add_count(table, line->facts.rows, slc_text_count);
-    add_count(table, slc_meta_columns(&line->meta), slc_text_count);
+    add_count(table, line->facts.rows, slc_show_count);
+    add_count(table, slc_meta_columns(&line->meta), slc_show_count);
     slc_text_stamp(&stamp, slc_meta_get(&line->meta, "LOAD_DTTM"));
     slc_table_cell(table, slc_buf_view(&stamp));
     slc_table_cell(table, slc_meta_get(&line->meta, "FILESIZE"));
-    add_count(table, line->facts.memory_bytes, slc_text_bytes);
+    add_count(table, line->facts.memory_bytes, slc_show_bytes);
 }
 
 static void append_int(struct slc_buf *out, const char *key, int64_t value)

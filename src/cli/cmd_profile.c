@@ -21,7 +21,7 @@
 static const struct slc_flag flags[] = {
     {.name = "plan-out",
      .value = "FILE",
-     .help = "write the plan that a load would fit, for sluice load --plan"},
+     .help = "write the plan of a load, for sluice load --plan"},
     {.name = "index", .value = "COL", .help = "the column of the row keys, for the plan"},
     SLC_FLAG_JSON,
     {.name = "html", .value = "OUT", .help = "write it as one HTML page; - is standard output"},
@@ -145,6 +145,8 @@ static bool write_html(const struct slc_profile_facts *facts, const char *path, 
         .summaries = survey->summaries,
         .n_rows = survey->n_rows,
         .n_rejected = survey->n_rejects,
+        .first_reject_row = facts->first_reject_row,
+        .first_reject_reason = facts->first_reject_reason,
         .size_bytes = slc_reader_size_bytes(facts->reader),
         .memory_before_bytes = typed_bytes(survey),
         .memory_after_bytes = -1,
@@ -228,8 +230,9 @@ const struct slc_command slc_cmd_profile = {
             "missing values; how many different values there are (~ where counting them\n"
             "exactly would take more memory than load.memory allows); smallest, mean and\n"
             "largest value with a histogram, or the most frequent values. Below, what is\n"
-            "worth knowing before the file is loaded: rows that would be rejected, empty,\n"
-            "constant and duplicated columns, skewed ones, columns that could be the index.\n"
+            "worth knowing before the file is loaded, and which option does something about\n"
+            "it: rows that would be rejected, empty, constant and duplicated columns, skewed\n"
+            "ones with gaps, columns that could be the row key.\n"
             "\n"
             "With --plan-out the values that gaps are filled with and the scales that the\n"
             "options under prep.* make of this file are written to a JSON file, which\n"

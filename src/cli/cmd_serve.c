@@ -53,10 +53,9 @@ const struct slc_command slc_cmd_serve = {
             "Exit status: 0 after a signal; 2 for a wrong configuration, a port or a state\n"
             "directory that is taken; 3 when its own redis-server does not start. A Redis of\n"
             "redis.url that is away is waited for: calls are answered 503 meanwhile.",
-    .example =
-        "sluice serve --set source.stream_dir=samples/IN_STREAM\n"
-        "sluice serve --config /etc/sluice/sluice.yaml\n"
-        "sluice serve --redis redis://127.0.0.1:6379/0 --set watch=true",
+    .example = "sluice serve --set source.stream_dir=samples/IN_STREAM\n"
+               "sluice serve --config /etc/sluice/sluice.yaml\n"
+               "sluice serve --redis redis://127.0.0.1:6379/0 --set watch=true",
     .flags = flags,
     .run = run,
 };

@@ -6,6 +6,7 @@
 #include "cli/replica.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "report/show.h"
 
 enum {
     USUAL_ROWS = 10,
@@ -89,7 +90,7 @@ static void append_hidden(struct json_object *columns, int shown, struct slc_buf
     if (first >= count)
         return;
     slc_buf_append_text(&text, "and ");
-    slc_text_plural(&text, (int64_t)(count - first), "more column", "more columns");
+    slc_show_plural(&text, (int64_t)(count - first), "more column", "more columns");
     for (size_t i = first; i < count && i < first + MOST_HIDDEN_NAMES; i++) {
         slc_buf_append_text(&text, i == first ? ": " : ", ");
         slc_text_clip(&text, slc_json_text_of(json_object_array_get_idx(columns, i)),

@@ -5,9 +5,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/time.h"
-#include "cli/findings.h"
+#include "cli/findings_view.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "report/show.h"
 
 enum {
     BARS = SLC_HISTOGRAM_BINS / 2,
@@ -49,7 +50,7 @@ static void append_value(struct slc_buf *text, const struct slc_value *value)
         return;
     case SLC_TYPE_UINT64:
         if (value->uint64 <= MOST)
-            slc_text_count(text, (int64_t)value->uint64);
+            slc_show_count(text, (int64_t)value->uint64);
         else
             slc_text_number(text, (double)value->uint64);
         return;
@@ -193,15 +194,31 @@ static void append_heading(const struct slc_profile_facts *facts, int columns, s
 
     slc_text_safe(&text, slc_path_base(slc_str_from(facts->path)));
     slc_buf_append_text(&text, ": ");
-    slc_text_plural(&text, facts->survey->n_records, "row", "rows");
+    slc_show_plural(&text, facts->survey->n_records, "row", "rows");
     slc_buf_append_text(&text, " x ");
-    slc_text_plural(&text, facts->survey->schema.n_fields, "column", "columns");
+    slc_show_plural(&text, facts->survey->schema.n_fields, "column", "columns");
     slc_buf_append_text(&text, ", ");
-    slc_text_bytes(&text, slc_reader_size_bytes(facts->reader));
+    slc_show_bytes(&text, slc_reader_size_bytes(facts->reader));
     slc_buf_printf(&text, ", %s (%s), read in %.2f s", slc_reader_format_name(facts->reader),
                    slc_reader_dialect(facts->reader), facts->seconds);
     slc_text_wrap(out, slc_buf_view(&text), 0, 2, columns);
     slc_buf_append_text(out, "\n\n");
+}
+
+static void append_findings(const struct slc_profile_facts *facts, int columns, struct slc_buf *out)
+{
+    const struct slc_findings_input input = {.schema = &facts->survey->schema,
+                                             .summaries = facts->survey->summaries,
+                                             .n_rows = facts->survey->n_rows,
+                                             .n_rejected = facts->survey->n_rejects,
+                                             .first_reject_row = facts->first_reject_row,
+                                             .first_reject_reason = facts->first_reject_reason};
+    SLC_AUTO_FINDINGS struct slc_findings findings = {0};
+
+    if (slc_findings_make(&input, 0, &findings))
+        slc_findings_view(&findings, columns, out);
+    else
+        out->failed = true;
 }
 
 void slc_profile_view(const struct slc_profile_facts *facts, int columns, struct slc_buf *out)
@@ -215,7 +232,7 @@ void slc_profile_view(const struct slc_profile_facts *facts, int columns, struct
         add_row(&table, &survey->schema.fields[i], &survey->summaries[i]);
     slc_table_print(&table, columns, out);
     slc_buf_append_byte(out, '\n');
-    slc_findings(facts, columns, out);
+    append_findings(facts, columns, out);
 }
 
 /* ---- JSON ---------------------------------------------------------------- */

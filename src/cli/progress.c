@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "cli/cli.h"
 #include "cli/text.h"
+#include "report/show.h"
 
 enum { NAME_COLUMNS = 20, STAGE_COLUMNS = 8, LEAST_BAR = 8 };
 
@@ -93,7 +94,7 @@ static void draw(struct slc_progress_bar *bar)
     int columns = terminal_columns(), width;
 
     slc_buf_printf(&tail, " %3.0f %%  ", share * 100);
-    slc_text_count(&tail, reads ? progress->rows_read : progress->rows_written);
+    slc_show_count(&tail, reads ? progress->rows_read : progress->rows_written);
     slc_buf_append_text(&tail, " rows");
     append_time_left(&tail, bar, share);
     slc_text_cell(&line, slc_str_from(bar->name), NAME_COLUMNS, false);

@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "report/show.h"
 
 enum { LABEL_COLUMNS = 10, INDENT = 2 + LABEL_COLUMNS, VALUE_COLUMNS = 24, NAME_COLUMNS = 40 };
 
@@ -36,7 +37,7 @@ static void append_some(struct slc_buf *text, int64_t count, const char *what)
     if (count <= 0)
         return;
     slc_buf_append_text(text, ", ");
-    slc_text_count(text, count);
+    slc_show_count(text, count);
     slc_buf_append_byte(text, ' ');
     slc_buf_append_text(text, what);
 }
@@ -47,7 +48,7 @@ static void append_rows(struct slc_buf *text, const struct slc_meta *meta,
     int64_t read = slc_meta_int(meta, "ROWS_READ"), written = slc_meta_int(meta, "ROWS_WRITTEN");
 
     if (facts->rows >= 0) {
-        slc_text_count(text, facts->rows);
+        slc_show_count(text, facts->rows);
         slc_buf_append_text(text, " in Redis");
     }
     if (written >= 0 && written != facts->rows)
@@ -64,7 +65,7 @@ static void append_columns(struct slc_buf *text, const struct slc_meta *meta)
 
     if (count < 0)
         return;
-    slc_text_count(text, count);
+    slc_show_count(text, count);
     if (index.len > 0) {
         slc_buf_append_text(text, "; the row keys are those of ");
         slc_text_safe(text, index);
@@ -102,14 +103,14 @@ static void append_memory(struct slc_buf *text, const struct slc_meta *meta,
             after = slc_meta_int(meta, "MEMORY_AFTER");
 
     if (facts->memory_bytes >= 0) {
-        slc_text_bytes(text, facts->memory_bytes);
+        slc_show_bytes(text, facts->memory_bytes);
         slc_buf_append_text(text, " in Redis");
     }
     if (before >= 0 && after >= 0) {
         slc_buf_append_text(text, text->len ? "; as columns " : "as columns ");
-        slc_text_bytes(text, after);
+        slc_show_bytes(text, after);
         slc_buf_append_text(text, ", as read ");
-        slc_text_bytes(text, before);
+        slc_show_bytes(text, before);
     }
 }
 
@@ -265,7 +266,7 @@ static void add_column(struct slc_table *table, const struct documents *document
     slc_table_cell(table, slc_str_from(name));
     slc_table_cell(table, slc_json_text_of(member(documents->dtypes, name)));
     if (missing > 0)
-        slc_text_count(&text, missing);
+        slc_show_count(&text, missing);
     add_cell(table, &text);
     append_impute(&text, member(documents->impute, name));
     add_cell(table, &text);
@@ -351,11 +352,11 @@ static void append_repairs(struct slc_buf *text, struct json_object *repair)
         slc_buf_append_text(text, text->len == 0 ? "JSON: " : ", ");
         slc_text_clip(text, slc_str_from(name), NAME_COLUMNS);
         slc_buf_append_text(text, " (");
-        slc_text_count(text, json_object_get_int64(member(counts, "repaired")));
+        slc_show_count(text, json_object_get_int64(member(counts, "repaired")));
         slc_buf_append_text(text, " repaired");
         if (unrepaired > 0) {
             append_some(text, unrepaired, "are no JSON and stayed as they were, the first in row ");
-            slc_text_count(text, json_object_get_int64(member(counts, "first_unrepaired_row")));
+            slc_show_count(text, json_object_get_int64(member(counts, "first_unrepaired_row")));
         }
         slc_buf_append_byte(text, ')');
     }

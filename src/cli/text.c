@@ -1,10 +1,10 @@
 #include "cli/text.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "report/show.h"
 
 struct range {
     uint32_t first, last;
@@ -201,19 +201,6 @@ void slc_text_wrap(struct slc_buf *buf, struct slc_str s, int column, int indent
     }
 }
 
-void slc_text_count(struct slc_buf *buf, int64_t count)
-{
-    char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%lld", (long long)count);
-    int sign = count < 0;
-
-    for (int i = 0; i < len; i++) {
-        if (i > sign && (len - i) % 3 == 0)
-            slc_buf_append_byte(buf, ',');
-        slc_buf_append_byte(buf, digits[i]);
-    }
-}
-
 /* Three digits and k, M, G, T, P or E; `value` is below 1e21. */
 static void append_scaled(struct slc_buf *buf, double value)
 {
@@ -234,23 +221,9 @@ static void append_scaled(struct slc_buf *buf, double value)
 void slc_text_count_short(struct slc_buf *buf, int64_t count, int64_t most)
 {
     if (count <= most && count >= -most)
-        slc_text_count(buf, count);
+        slc_show_count(buf, count);
     else
         append_scaled(buf, (double)count);
-}
-
-void slc_text_bytes(struct slc_buf *buf, int64_t bytes)
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-
-    while (fabs(value) >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-        value /= 1000;
-        unit++;
-    }
-    slc_buf_printf(buf, unit == 0 || fabs(value) >= 99.95 ? "%.0f %s" : "%.1f %s", value,
-                   units[unit]);
 }
 
 void slc_text_number(struct slc_buf *buf, double value)
@@ -260,7 +233,7 @@ void slc_text_number(struct slc_buf *buf, double value)
     if (!isfinite(value))
         slc_buf_append_text(buf, isnan(value) ? "-" : value > 0 ? "inf" : "-inf");
     else if (size < 1e6 && (value == floor(value) || size >= 1000))
-        slc_text_count(buf, llround(value));
+        slc_show_count(buf, llround(value));
     else if (size >= 1e15 || size < 1e-3)
         slc_buf_printf(buf, "%.1e", value);
     else if (size >= 1000)
@@ -283,11 +256,4 @@ void slc_text_percent(struct slc_buf *buf, int64_t part, int64_t whole)
         slc_buf_append_text(buf, ">99.9%");
     else
         slc_buf_printf(buf, "%.1f%%", percent);
-}
-
-void slc_text_plural(struct slc_buf *buf, int64_t count, const char *one, const char *many)
-{
-    slc_text_count(buf, count);
-    slc_buf_append_byte(buf, ' ');
-    slc_buf_append_text(buf, count == 1 ? one : many);
 }

@@ -37,14 +37,11 @@ void slc_text_json(struct slc_buf *buf, struct slc_str s);
  * with `indent` spaces. No line end is put behind the last line. */
 void slc_text_wrap(struct slc_buf *buf, struct slc_str s, int column, int indent, int width);
 
-/* 1,234,567 */
-void slc_text_count(struct slc_buf *buf, int64_t count);
+/* Numbers for the narrow columns of a table; report/show.h has those for
+ * sentences, and sizes. */
 
 /* 1,234,567 up to `most`, and 12.3M, 4.57G, ... beyond. */
 void slc_text_count_short(struct slc_buf *buf, int64_t count, int64_t most);
-
-/* 12.3 MB, in powers of 1,000. */
-void slc_text_bytes(struct slc_buf *buf, int64_t bytes);
 
 /* A number in at most nine characters: 0.0123, 57,709, 12.3M, 1.2e+30, -4.7e-12;
  * "-" for NaN. */
@@ -52,8 +49,5 @@ void slc_text_number(struct slc_buf *buf, double value);
 
 /* A share as 12.3%, <0.1%, >99.9%, 100%; "0%" only for none at all. */
 void slc_text_percent(struct slc_buf *buf, int64_t part, int64_t whole);
-
-/* "1 row", "2,000 rows". */
-void slc_text_plural(struct slc_buf *buf, int64_t count, const char *one, const char *many);
 
 #endif

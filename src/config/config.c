@@ -343,7 +343,8 @@ static bool put_column(struct slc_config *config, struct slc_str key, struct slc
     if (step == SLC_COLUMN_STEPS)
         return slc_config_blame(error, source,
                                 "%.*s: unknown step \"%.*s\"; the steps of a column are impute, "
-                                "impute_value, scale, json_repair, downcast and drop",
+                                "impute_value, scale, scale_min, scale_max, scale_clip, "
+                                "json_repair, downcast and drop",
                                 SLC_STR_ARG(key), SLC_STR_ARG(step_name));
     if (find_column(config, name, &place)) {
         column = config->columns[place];
@@ -442,6 +443,30 @@ bool slc_config_set(struct slc_config *config, const char *assignment, struct sl
                           &source, error);
 }
 
+/* What numbers are scaled to, for all columns and for those with a bound of
+ * their own. */
+static bool check_scale_range(const struct slc_config *config, struct slc_error *error)
+{
+    double least = slc_config_number(config, "prep.scale_min");
+    double most = slc_config_number(config, "prep.scale_max");
+
+    if (!(least < most))
+        return slc_fail(
+            error, SLC_ERR_CONFIG, "prep.scale_max (%s) has to be above prep.scale_min (%s)",
+            slc_config_where(config, "prep.scale_max"), slc_config_where(config, "prep.scale_min"));
+    for (size_t i = 0; i < config->column_count; i++) {
+        struct slc_str name = slc_utf8_clip(slc_str_from(config->columns[i]->name), 80);
+
+        if (!(slc_config_column_number(config, i, SLC_COLUMN_SCALE_MIN, least) <
+              slc_config_column_number(config, i, SLC_COLUMN_SCALE_MAX, most)))
+            return slc_fail(error, SLC_ERR_CONFIG,
+                            "prep.columns.%.*s: scale_max has to be above scale_min; where a "
+                            "column has none of its own, prep's counts",
+                            SLC_STR_ARG(name));
+    }
+    return true;
+}
+
 bool slc_config_check(const struct slc_config *config, struct slc_error *error)
 {
     char delimiter = slc_config_character(config, "reader.delimiter");
@@ -456,7 +481,7 @@ bool slc_config_check(const struct slc_config *config, struct slc_error *error)
                         "load.memory (%s) has to be at least four times load.chunk_bytes (%s)",
                         slc_config_where(config, "load.memory"),
                         slc_config_where(config, "load.chunk_bytes"));
-    return true;
+    return check_scale_range(config, error);
 }
 
 /* ---- Reading ---------------------------------------------------------- */
@@ -490,6 +515,11 @@ const char *slc_config_text(const struct slc_config *config, const char *key)
 int64_t slc_config_int(const struct slc_config *config, const char *key)
 {
     return value_of(config, key, 1u << SLC_OPTION_INT)->integer;
+}
+
+double slc_config_number(const struct slc_config *config, const char *key)
+{
+    return value_of(config, key, 1u << SLC_OPTION_NUMBER)->number;
 }
 
 bool slc_config_bool(const struct slc_config *config, const char *key)
@@ -535,7 +565,8 @@ struct slc_config_rate slc_config_rate(const struct slc_config *config, const ch
 {
     const struct slc_value *value = value_of(config, key, 1u << SLC_OPTION_RATE);
 
-    return (struct slc_config_rate){.count = value->integer, .period_seconds = (int64_t)value->seconds};
+    return (struct slc_config_rate){.count = value->integer,
+                                    .period_seconds = (int64_t)value->seconds};
 }
 
 size_t slc_config_list(const struct slc_config *config, const char *key,
@@ -597,8 +628,20 @@ const char *slc_config_column_value(const struct slc_config *config, size_t i,
 
 int slc_config_column_choice(const struct slc_config *config, size_t i, enum slc_column_step step)
 {
-    assert(i < config->column_count && step < SLC_COLUMN_STEPS && step != SLC_COLUMN_IMPUTE_VALUE);
+    assert(i < config->column_count && step < SLC_COLUMN_STEPS && step != SLC_COLUMN_IMPUTE_VALUE &&
+           slc_column_step_option(step)->kind != SLC_OPTION_NUMBER);
     if (!config->columns[i]->steps[step].value.text)
         return -1;
     return (int)config->columns[i]->steps[step].value.integer;
+}
+
+double slc_config_column_number(const struct slc_config *config, size_t i,
+                                enum slc_column_step step, double general)
+{
+    const struct slc_value *value;
+
+    assert(i < config->column_count && step < SLC_COLUMN_STEPS &&
+           slc_column_step_option(step)->kind == SLC_OPTION_NUMBER);
+    value = &config->columns[i]->steps[step].value;
+    return value->text ? value->number : general;
 }

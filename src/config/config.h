@@ -27,6 +27,7 @@ struct json_object;
 enum slc_option_kind {
     SLC_OPTION_TEXT,      /* min and max: length in bytes */
     SLC_OPTION_INT,       /* a whole number */
+    SLC_OPTION_NUMBER,    /* any finite number: 0, -1.5, 1e-3 */
     SLC_OPTION_BOOL,      /* true/false, yes/no, on/off, 1/0 */
     SLC_OPTION_ENUM,      /* one of `choices`; true and false pick on/yes and off/no/none */
     SLC_OPTION_CHARACTER, /* one ASCII character, "tab", or one of `choices` */
@@ -125,6 +126,7 @@ bool slc_config_check(const struct slc_config *config, struct slc_error *error);
 /* TEXT and ENUM. */
 const char *slc_config_text(const struct slc_config *config, const char *key);
 int64_t slc_config_int(const struct slc_config *config, const char *key);
+double slc_config_number(const struct slc_config *config, const char *key);
 bool slc_config_bool(const struct slc_config *config, const char *key);
 /* ENUM: the place of the value in the table's choices, from 0. */
 int slc_config_choice(const struct slc_config *config, const char *key);
@@ -153,6 +155,9 @@ enum slc_column_step {
     SLC_COLUMN_IMPUTE,
     SLC_COLUMN_IMPUTE_VALUE,
     SLC_COLUMN_SCALE,
+    SLC_COLUMN_SCALE_MIN,
+    SLC_COLUMN_SCALE_MAX,
+    SLC_COLUMN_SCALE_CLIP,  /* "true" or "false" */
     SLC_COLUMN_JSON_REPAIR, /* "true" or "false" */
     SLC_COLUMN_DOWNCAST,    /* "on", "off" or "lossy" */
     SLC_COLUMN_DROP,        /* "true" or "false" */
@@ -171,9 +176,15 @@ const char *slc_config_column_name(const struct slc_config *config, size_t i);
 const char *slc_config_column_value(const struct slc_config *config, size_t i,
                                     enum slc_column_step step);
 /* The same as a number: the place among the step's choices (which are those of
- * prep.impute, prep.scale, prep.downcast), 0 or 1 for JSON_REPAIR and DROP; -1
- * when nothing is set. Not for IMPUTE_VALUE, which is a text. */
+ * prep.impute, prep.scale, prep.downcast), 0 or 1 for SCALE_CLIP, JSON_REPAIR
+ * and DROP; -1 when nothing is set. Not for IMPUTE_VALUE, which is a text, and
+ * the steps that are numbers. */
 int slc_config_column_choice(const struct slc_config *config, size_t i, enum slc_column_step step);
+/* SCALE_MIN and SCALE_MAX; `general` when nothing is set for the column. */
+double slc_config_column_number(const struct slc_config *config, size_t i,
+                                enum slc_column_step step, double general);
+/* "impute", "scale_min", ... */
+const char *slc_column_step_name(enum slc_column_step step);
 
 /* ---- The table -------------------------------------------------------- */
 

@@ -188,8 +188,8 @@ static void json_option(struct slc_buf *buf, const struct slc_option *option)
         slc_buf_append_text(buf, "null");
     else
         slc_json_text(buf, option->default_text);
-    if (option->kind == SLC_OPTION_INT || option->kind == SLC_OPTION_SIZE ||
-        option->kind == SLC_OPTION_DURATION) {
+    if (option->kind == SLC_OPTION_INT || option->kind == SLC_OPTION_NUMBER ||
+        option->kind == SLC_OPTION_SIZE || option->kind == SLC_OPTION_DURATION) {
         slc_json_key(buf, "minimum");
         slc_json_double(buf, option->min);
         slc_json_key(buf, "maximum");
@@ -291,8 +291,9 @@ static void describe_yaml(struct slc_buf *buf)
         if (strcmp(option->key, "prep.downcast") == 0)
             slc_buf_append_text(buf, "\n"
                                      "  # Single columns, by name: impute, impute_value, scale, "
-                                     "json_repair, downcast,\n"
-                                     "  # and drop (true leaves the column out).\n"
+                                     "scale_min, scale_max,\n"
+                                     "  # scale_clip, json_repair, downcast, and drop (true "
+                                     "leaves the column out).\n"
                                      "  #columns:\n"
                                      "    #age: {impute: median, scale: none}\n"
                                      "    #notes: {drop: true}\n");

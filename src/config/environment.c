@@ -132,8 +132,8 @@ static bool apply_column(struct slc_config *config, const char *variable, struct
     if (step.len == 0)
         return slc_config_blame(
             error, &(struct slc_source){.origin = SLC_ORIGIN_ENVIRONMENT, .name = variable},
-            "a column's option is %sNAME_STEP, STEP one of IMPUTE, IMPUTE_VALUE, SCALE, "
-            "JSON_REPAIR, DOWNCAST and DROP",
+            "a column's option is %sNAME_STEP, STEP one of IMPUTE, IMPUTE_VALUE, SCALE, SCALE_MIN, "
+            "SCALE_MAX, SCALE_CLIP, JSON_REPAIR, DOWNCAST and DROP",
             columns_prefix);
     slc_buf_append_text(&key, SLC_COLUMN_PREFIX);
     slc_buf_append(&key, rest.data, rest.len - step.len - 1);

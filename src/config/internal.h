@@ -18,6 +18,7 @@ struct slc_value {
     char *text;      /* owned; canonical: what the getters and the documentation show */
     int64_t integer; /* INT, SIZE, BOOL 0/1, ENUM index, CHARACTER byte or 0, RATE count */
     double seconds;  /* DURATION; RATE: its period */
+    double number;   /* NUMBER */
     char **items;    /* LIST: owned, each of them */
     size_t item_count;
 };

@@ -12,6 +12,7 @@
 #define GIB (1024.0 * MIB)
 #define HOUR 3600.0
 #define DAY (24 * HOUR)
+#define SCALE_BOUND 1e100 /* either way; far from where a width or a factor overflows */
 
 #define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
@@ -252,9 +253,35 @@ static const struct slc_option options[] = {
     {.key = "reader.encoding",
      .kind = SLC_OPTION_ENUM,
      .default_text = "auto",
-     .choices = CHOICES("auto", "utf-8"),
+     .choices = CHOICES("auto", "utf-8", "utf-16le", "utf-16be", "latin-1"),
      .flags = SLC_OPTION_PER_FILE,
-     .help = "The encoding of text files; auto goes by the byte order mark."},
+     .help =
+         "The encoding of text files; auto goes by the byte order mark and is UTF-8 without one."},
+    {.key = "reader.skip_rows",
+     .kind = SLC_OPTION_INT,
+     .default_text = "0",
+     .min = 0,
+     .max = 1000000,
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "How many lines of a delimited file to leave out before its first row."},
+    {.key = "reader.decimal",
+     .kind = SLC_OPTION_CHARACTER,
+     .default_text = ".",
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "The decimal sign in the numbers of delimited files."},
+    {.key = "reader.thousands",
+     .kind = SLC_OPTION_CHARACTER,
+     .default_text = "none",
+     .choices = CHOICES("none"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "What stands between groups of digits in the numbers of delimited files."},
+    {.key = "reader.sheet",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 255,
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "The sheet of a workbook, by name or by position from 1. Empty: the first that is not "
+             "hidden. A ticket's sheet goes before it."},
     {.key = "reader.na_values",
      .kind = SLC_OPTION_LIST,
      .default_text = "[]",
@@ -299,6 +326,27 @@ static const struct slc_option options[] = {
      .flags = SLC_OPTION_PER_FILE,
      .help = "How numbers are scaled, as scikit-learn's scalers; the index column and booleans "
              "never are."},
+    {.key = "prep.scale_min",
+     .kind = SLC_OPTION_NUMBER,
+     .default_text = "0",
+     .min = -SCALE_BOUND,
+     .max = SCALE_BOUND,
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "What minmax makes of a column's smallest value, as feature_range of scikit-learn's "
+             "MinMaxScaler."},
+    {.key = "prep.scale_max",
+     .kind = SLC_OPTION_NUMBER,
+     .default_text = "1",
+     .min = -SCALE_BOUND,
+     .max = SCALE_BOUND,
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "What minmax makes of a column's largest value; above prep.scale_min."},
+    {.key = "prep.scale_clip",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "false",
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "Whether minmax keeps what is outside of the range that a plan was fitted on within "
+             "prep.scale_min and prep.scale_max, as clip of scikit-learn's MinMaxScaler."},
     {.key = "prep.drop_constant",
      .kind = SLC_OPTION_BOOL,
      .default_text = "false",
@@ -333,6 +381,25 @@ static const struct slc_option options[] = {
      .choices = CHOICES("minmax", "standard", "maxabs", "robust", "none"),
      .flags = SLC_OPTION_PER_FILE | SLC_OPTION_PER_COLUMN,
      .help = "prep.scale for the column NAME alone."},
+    {.key = SLC_COLUMN_PREFIX "NAME.scale_min",
+     .kind = SLC_OPTION_NUMBER,
+     .default_text = "",
+     .min = -SCALE_BOUND,
+     .max = SCALE_BOUND,
+     .flags = SLC_OPTION_PER_FILE | SLC_OPTION_PER_COLUMN,
+     .help = "prep.scale_min for the column NAME alone."},
+    {.key = SLC_COLUMN_PREFIX "NAME.scale_max",
+     .kind = SLC_OPTION_NUMBER,
+     .default_text = "",
+     .min = -SCALE_BOUND,
+     .max = SCALE_BOUND,
+     .flags = SLC_OPTION_PER_FILE | SLC_OPTION_PER_COLUMN,
+     .help = "prep.scale_max for the column NAME alone."},
+    {.key = SLC_COLUMN_PREFIX "NAME.scale_clip",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "",
+     .flags = SLC_OPTION_PER_FILE | SLC_OPTION_PER_COLUMN,
+     .help = "prep.scale_clip for the column NAME alone."},
     {.key = SLC_COLUMN_PREFIX "NAME.json_repair",
      .kind = SLC_OPTION_BOOL,
      .default_text = "",
@@ -398,9 +465,15 @@ enum { OPTIONS = sizeof(options) / sizeof(options[0]) };
 
 /* In the order of enum slc_column_step. */
 static const char *const step_names[SLC_COLUMN_STEPS] = {
-    [SLC_COLUMN_IMPUTE] = "impute",     [SLC_COLUMN_IMPUTE_VALUE] = "impute_value",
-    [SLC_COLUMN_SCALE] = "scale",       [SLC_COLUMN_JSON_REPAIR] = "json_repair",
-    [SLC_COLUMN_DOWNCAST] = "downcast", [SLC_COLUMN_DROP] = "drop",
+    [SLC_COLUMN_IMPUTE] = "impute",
+    [SLC_COLUMN_IMPUTE_VALUE] = "impute_value",
+    [SLC_COLUMN_SCALE] = "scale",
+    [SLC_COLUMN_SCALE_MIN] = "scale_min",
+    [SLC_COLUMN_SCALE_MAX] = "scale_max",
+    [SLC_COLUMN_SCALE_CLIP] = "scale_clip",
+    [SLC_COLUMN_JSON_REPAIR] = "json_repair",
+    [SLC_COLUMN_DOWNCAST] = "downcast",
+    [SLC_COLUMN_DROP] = "drop",
 };
 
 size_t slc_option_count(void)
@@ -464,6 +537,12 @@ const char *slc_option_nearest(struct slc_str key)
     return nearest;
 }
 
+const char *slc_column_step_name(enum slc_column_step step)
+{
+    assert(step < SLC_COLUMN_STEPS);
+    return step_names[step];
+}
+
 enum slc_column_step slc_column_step_find(struct slc_str step)
 {
     for (int i = 0; i < SLC_COLUMN_STEPS; i++)
@@ -486,11 +565,11 @@ const struct slc_option *slc_column_step_option(enum slc_column_step step)
 const char *slc_option_kind_name(enum slc_option_kind kind)
 {
     static const char *const names[] = {
-        [SLC_OPTION_TEXT] = "text",           [SLC_OPTION_INT] = "integer",
-        [SLC_OPTION_BOOL] = "boolean",        [SLC_OPTION_ENUM] = "choice",
-        [SLC_OPTION_CHARACTER] = "character", [SLC_OPTION_SIZE] = "size",
-        [SLC_OPTION_DURATION] = "duration",   [SLC_OPTION_RATE] = "rate",
-        [SLC_OPTION_LIST] = "list",
+        [SLC_OPTION_TEXT] = "text",     [SLC_OPTION_INT] = "integer",
+        [SLC_OPTION_NUMBER] = "number", [SLC_OPTION_BOOL] = "boolean",
+        [SLC_OPTION_ENUM] = "choice",   [SLC_OPTION_CHARACTER] = "character",
+        [SLC_OPTION_SIZE] = "size",     [SLC_OPTION_DURATION] = "duration",
+        [SLC_OPTION_RATE] = "rate",     [SLC_OPTION_LIST] = "list",
     };
 
     return names[kind];
@@ -525,6 +604,7 @@ void slc_option_range(const struct slc_option *option, struct slc_buf *buf)
                      buf);
         break;
     case SLC_OPTION_INT:
+    case SLC_OPTION_NUMBER:
         slc_value_show_number(option->min, buf);
         slc_buf_append_text(buf, " to ");
         slc_value_show_number(option->max, buf);

@@ -23,7 +23,8 @@ void slc_value_release(struct slc_value *value)
 
 bool slc_value_copy(const struct slc_value *from, struct slc_value *ret_to)
 {
-    struct slc_value to = {.integer = from->integer, .seconds = from->seconds};
+    struct slc_value to = {
+        .integer = from->integer, .seconds = from->seconds, .number = from->number};
 
     if (from->text && !(to.text = strdup(from->text)))
         return false;
@@ -236,7 +237,8 @@ static bool parse_rate(struct slc_str text, struct slc_config_rate *ret_rate)
     rest = slc_str_trim(rest);
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
         if (slc_str_eq_nocase(rest, slc_str_from(units[i].name))) {
-            *ret_rate = (struct slc_config_rate){.count = count, .period_seconds = units[i].seconds};
+            *ret_rate =
+                (struct slc_config_rate){.count = count, .period_seconds = units[i].seconds};
             return true;
         }
     return false;
@@ -323,6 +325,22 @@ static bool parse_number(const struct slc_option *option, struct slc_str key, st
     return true;
 }
 
+/* A number of any sign and fraction; the table's range is finite. */
+static bool parse_real(const struct slc_option *option, struct slc_str key, struct slc_str text,
+                       struct slc_value *value, struct slc_buf *canonical, struct slc_error *error)
+{
+    struct slc_str trimmed = slc_str_trim(text);
+    double number;
+
+    if (!slc_parse_double(trimmed.data, trimmed.len, &number))
+        return complain_range(option, key, text, "is no number; allowed: ", error);
+    if (number < option->min || number > option->max)
+        return complain_range(option, key, text, "is out of range; allowed: ", error);
+    value->number = number + 0.0; /* no minus zero */
+    slc_value_show_number(value->number, canonical);
+    return true;
+}
+
 static bool parse_character(const struct slc_option *option, struct slc_str key,
                             struct slc_str text, struct slc_value *value, struct slc_buf *canonical,
                             struct slc_error *error)
@@ -382,6 +400,8 @@ static bool parse_kind(const struct slc_option *option, struct slc_str key, stru
     case SLC_OPTION_SIZE:
     case SLC_OPTION_DURATION:
         return parse_number(option, key, text, value, canonical, error);
+    case SLC_OPTION_NUMBER:
+        return parse_real(option, key, text, value, canonical, error);
     case SLC_OPTION_BOOL:
         choice = truth(trimmed);
         if (choice < 0)

@@ -215,6 +215,16 @@ static bool open_settled(struct work *work, struct slc_error *error)
     return true;
 }
 
+/* `sheet` beside the options is the older way to say reader.sheet. */
+static bool apply_sheet(struct slc_config *config, const struct slc_ticket *ticket,
+                        struct slc_error *error)
+{
+    struct slc_str sheet = slc_ticket_sheet(ticket);
+
+    return sheet.len == 0 ||
+           slc_config_set_value(config, "reader.sheet", sheet, "the ticket's sheet", error);
+}
+
 static bool run_load(struct work *work, struct slc_error *error)
 {
     SLC_AUTO_CONFIG struct slc_config *config = slc_config_clone(work->loader->options.config);
@@ -234,7 +244,8 @@ static bool run_load(struct work *work, struct slc_error *error)
 
     if (!config)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the options of %s", work->path);
-    if (!slc_config_apply_ticket(config, slc_ticket_options(work->on_disk), error) ||
+    if (!apply_sheet(config, work->on_disk, error) ||
+        !slc_config_apply_ticket(config, slc_ticket_options(work->on_disk), error) ||
         !slc_stream_rejects_name(work->attempt->ticket_name, &rejects, error))
         return false;
     job.rejects_name = slc_buf_text(&rejects);

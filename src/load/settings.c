@@ -23,6 +23,11 @@ bool slc_reader_options_from(const struct slc_config *config, struct slc_arena *
     options.delimiter = slc_config_character(config, "reader.delimiter");
     options.quote = slc_config_character(config, "reader.quote");
     options.header = (enum slc_header)slc_config_choice(config, "reader.header");
+    options.encoding = (enum slc_encoding)slc_config_choice(config, "reader.encoding");
+    options.skip_rows = slc_config_int(config, "reader.skip_rows");
+    options.decimal = slc_config_character(config, "reader.decimal");
+    options.thousands = slc_config_character(config, "reader.thousands");
+    options.sheet = slc_str_from(slc_config_text(config, "reader.sheet"));
     options.chunk_bytes = slc_config_bytes(config, "load.chunk_bytes");
     *ret_options = options;
     return true;
@@ -35,6 +40,9 @@ static struct slc_prep_wish general_wish(const struct slc_config *config)
     struct slc_prep_wish wish = {
         .impute = (enum slc_impute)slc_config_choice(config, "prep.impute"),
         .scale = (enum slc_scale)slc_config_choice(config, "prep.scale"),
+        .scale_min = slc_config_number(config, "prep.scale_min"),
+        .scale_max = slc_config_number(config, "prep.scale_max"),
+        .scale_clip = slc_config_bool(config, "prep.scale_clip"),
         .downcast = (enum slc_downcast)slc_config_choice(config, "prep.downcast"),
         .json_repair = slc_config_bool(config, "prep.json_repair"),
     };
@@ -55,6 +63,10 @@ static void wish_for_column(const struct slc_config *config, size_t i, struct sl
         wish->impute = (enum slc_impute)choice;
     if ((choice = slc_config_column_choice(config, i, SLC_COLUMN_SCALE)) >= 0)
         wish->scale = (enum slc_scale)choice;
+    wish->scale_min = slc_config_column_number(config, i, SLC_COLUMN_SCALE_MIN, wish->scale_min);
+    wish->scale_max = slc_config_column_number(config, i, SLC_COLUMN_SCALE_MAX, wish->scale_max);
+    if ((choice = slc_config_column_choice(config, i, SLC_COLUMN_SCALE_CLIP)) >= 0)
+        wish->scale_clip = choice == 1;
     if ((choice = slc_config_column_choice(config, i, SLC_COLUMN_DOWNCAST)) >= 0)
         wish->downcast = (enum slc_downcast)choice;
     if ((choice = slc_config_column_choice(config, i, SLC_COLUMN_JSON_REPAIR)) >= 0)
@@ -146,11 +158,12 @@ bool slc_find_index(const struct slc_schema *schema, struct slc_str wanted, int6
                             SLC_STR_ARG(wanted), SLC_STR_ARG(nearest_field(schema, wanted)));
         other = find_other(schema, wanted, column);
         if (other >= 0 && !slc_str_eq(schema->fields[column].name, wanted))
-            return slc_fail(error, SLC_ERR_DATA,
-                            "the index column \"%.*s\" may be \"%.*s\" or \"%.*s\"; write it as the "
-                            "file does",
-                            SLC_STR_ARG(wanted), SLC_STR_ARG(schema->fields[column].name),
-                            SLC_STR_ARG(schema->fields[other].name));
+            return slc_fail(
+                error, SLC_ERR_DATA,
+                "the index column \"%.*s\" may be \"%.*s\" or \"%.*s\"; write it as the "
+                "file does",
+                SLC_STR_ARG(wanted), SLC_STR_ARG(schema->fields[column].name),
+                SLC_STR_ARG(schema->fields[other].name));
     }
     *ret_column = column;
     return true;

@@ -46,6 +46,8 @@ struct slc_prep_wish {
     enum slc_impute impute;
     struct slc_str impute_value; /* for CONSTANT, as text; data NULL: 0 or "" */
     enum slc_scale scale;
+    double scale_min, scale_max; /* for MINMAX: feature_range, the first less than the second */
+    bool scale_clip;             /* for MINMAX: clip */
     enum slc_downcast downcast;
     bool json_repair;
     bool drop;                   /* leave the column out */
@@ -80,8 +82,10 @@ struct slc_column_plan {
     struct slc_value fill;
     enum slc_scale scale;
     /* transformed = x * multiplier + offset for MINMAX, (x - center) / divisor
-     * for the others; see docs/plan.md. */
+     * for the others, MINMAX clipped to its range by wish; see docs/plan.md. */
     double data_min, data_max;      /* MINMAX, of the imputed column */
+    double range_min, range_max;    /* MINMAX: what these become, feature_range */
+    bool clip;                      /* MINMAX: to range_min, range_max */
     double multiplier, offset;      /* MINMAX: scikit-learn's scale_, min_ */
     double center, divisor;         /* STANDARD: mean_, scale_; MAXABS: 0, scale_; ROBUST: center_, scale_ */
     double variance;                /* STANDARD: var_ */
@@ -96,8 +100,8 @@ struct slc_plan {
 };
 
 /* Fit. `summaries` has one entry a field of the schema, whose types are the
- * final ones. Errors: CONFIG (an impute_value that is not of the column's type, naming
- * the column; a strategy that makes no sense for its type falls back as the
+ * final ones. Errors: CONFIG (an impute_value that is not of the column's type, or
+ * a scale_max that is not above scale_min, naming the column; a strategy that makes no sense for its type falls back as the
  * contract says: means of texts become ""), MEMORY. */
 bool slc_plan_fit(const struct slc_schema *schema, const struct slc_summary *summaries,
                   struct slc_profile *profile, const struct slc_prep_options *options,

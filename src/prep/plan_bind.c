@@ -214,6 +214,7 @@ static void bind_field(const struct slc_plan *plan, const struct slc_field *fiel
         .impute = SLC_IMPUTE_NONE,
         .scale = SLC_SCALE_NONE,
         .downcast = SLC_DOWNCAST_OFF,
+        .range_max = 1.0,
         .multiplier = 1.0,
         .divisor = 1.0,
         .fit_is_exact = true,

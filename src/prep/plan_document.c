@@ -115,25 +115,58 @@ static bool read_impute(struct slc_plan_parse *p, void *context)
 
 /* ---- scale ---------------------------------------------------------------------- */
 
-enum { S_STRATEGY, S_DATA_MIN, S_DATA_MAX, S_SCALE, S_MIN, S_CENTER, S_VAR };
+enum { S_STRATEGY, S_DATA_MIN, S_DATA_MAX, S_SCALE, S_MIN, S_RANGE, S_CLIP, S_CENTER, S_VAR };
 
 /* The members that each strategy has. */
 static const unsigned scale_members[SLC_N_SCALES] = {
-    [SLC_SCALE_MINMAX] =
-        1U << S_STRATEGY | 1U << S_DATA_MIN | 1U << S_DATA_MAX | 1U << S_SCALE | 1U << S_MIN,
+    [SLC_SCALE_MINMAX] = 1U << S_STRATEGY | 1U << S_DATA_MIN | 1U << S_DATA_MAX | 1U << S_SCALE |
+                         1U << S_MIN | 1U << S_RANGE | 1U << S_CLIP,
     [SLC_SCALE_STANDARD] = 1U << S_STRATEGY | 1U << S_CENTER | 1U << S_SCALE | 1U << S_VAR,
     [SLC_SCALE_MAXABS] = 1U << S_STRATEGY | 1U << S_CENTER | 1U << S_SCALE,
     [SLC_SCALE_ROBUST] = 1U << S_STRATEGY | 1U << S_CENTER | 1U << S_SCALE,
     [SLC_SCALE_NONE] = 1U << S_STRATEGY,
 };
 
+/* feature_range: exactly two numbers, ascending. */
+static bool read_range(struct slc_plan_parse *p, void *context)
+{
+    struct slc_column_plan *column = context;
+    double *const bounds[] = {&column->range_min, &column->range_max};
+    int64_t n = 0;
+    int more;
+
+    if (slc_json_read_peek(&p->json) != '[')
+        return slc_plan_refuse(p, "feature_range", "two numbers in an array are wanted here");
+    if (!slc_json_read_enter(&p->json, '['))
+        return slc_plan_refuse_json(p);
+    while ((more = slc_json_read_next(&p->json, ']', &n)) == 1) {
+        struct slc_plan_token token = {0};
+
+        if (n > 2)
+            break;
+        if (!slc_plan_read_token(p, "feature_range", &token) ||
+            !slc_plan_want_double(p, "feature_range", &token, bounds[n - 1]))
+            return false;
+    }
+    if (more < 0)
+        return slc_plan_refuse_json(p);
+    if (n != 2)
+        return slc_plan_refuse(p, "feature_range", "two numbers in an array are wanted here");
+    return column->range_min < column->range_max ||
+           slc_plan_refuse(p, "feature_range", "the second number is not above the first");
+}
+
 static bool take_minmax(const struct slc_plan_parse *p, const struct slc_plan_token *tokens,
-                        struct slc_column_plan *column)
+                        unsigned seen, struct slc_column_plan *column)
 {
     if (!slc_plan_want_double(p, "data_min", &tokens[S_DATA_MIN], &column->data_min) ||
         !slc_plan_want_double(p, "data_max", &tokens[S_DATA_MAX], &column->data_max) ||
         !slc_plan_want_double(p, "scale", &tokens[S_SCALE], &column->multiplier) ||
         !slc_plan_want_double(p, "min", &tokens[S_MIN], &column->offset))
+        return false;
+    if (!(seen & 1U << S_RANGE))
+        return slc_plan_refuse(p, "feature_range", "it is missing");
+    if (!slc_plan_want_bool(p, "clip", &tokens[S_CLIP], &column->clip))
         return false;
     if (column->data_min > column->data_max)
         return slc_plan_refuse(p, "data_max", "it is less than data_min");
@@ -165,6 +198,8 @@ static bool read_scale(struct slc_plan_parse *p, void *context)
         [S_DATA_MAX] = {"data_max", NULL},
         [S_SCALE] = {"scale", NULL},
         [S_MIN] = {"min", NULL},
+        [S_RANGE] = {"feature_range", read_range},
+        [S_CLIP] = {"clip", NULL},
         [S_CENTER] = {"center", NULL},
         [S_VAR] = {"var", NULL}};
     struct slc_column_plan *column = context;
@@ -173,7 +208,7 @@ static bool read_scale(struct slc_plan_parse *p, void *context)
     int strategy = 0;
 
     p->section = "scale";
-    if (!slc_plan_read_object(p, members, tokens, &seen, NULL) ||
+    if (!slc_plan_read_object(p, members, tokens, &seen, column) ||
         !slc_plan_want_name(p, "strategy", &tokens[S_STRATEGY], slc_scale_names, SLC_N_SCALES,
                             "minmax, standard, maxabs, robust or none is wanted here", &strategy))
         return false;
@@ -181,7 +216,7 @@ static bool read_scale(struct slc_plan_parse *p, void *context)
     for (int i = 0; members[i].key; i++)
         if (seen & ~scale_members[strategy] & 1U << i)
             return slc_plan_refuse(p, members[i].key, "the strategy has no such parameter");
-    if (column->scale == SLC_SCALE_MINMAX && !take_minmax(p, tokens, column))
+    if (column->scale == SLC_SCALE_MINMAX && !take_minmax(p, tokens, seen, column))
         return false;
     if (column->scale != SLC_SCALE_MINMAX && column->scale != SLC_SCALE_NONE &&
         !take_centered(p, tokens, column))
@@ -319,7 +354,7 @@ static bool read_column(struct slc_plan_parse *p, struct slc_column_plan *column
     struct slc_plan_token tokens[SLC_PLAN_MAX_MEMBERS] = {0};
     unsigned seen;
 
-    *column = (struct slc_column_plan){.multiplier = 1.0, .divisor = 1.0};
+    *column = (struct slc_column_plan){.range_max = 1.0, .multiplier = 1.0, .divisor = 1.0};
     return slc_plan_read_object(p, members, tokens, &seen, column) &&
            take_column(p, tokens, seen, column);
 }

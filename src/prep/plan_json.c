@@ -37,10 +37,20 @@ static void member_text(struct slc_buf *buf, const char *key, const char *text)
     slc_json_text(buf, text);
 }
 
-static void member_true(struct slc_buf *buf, const char *key)
+static void member_bool(struct slc_buf *buf, const char *key, bool value)
 {
     slc_json_key(buf, key);
-    slc_buf_append_text(buf, "true");
+    slc_buf_append_text(buf, value ? "true" : "false");
+}
+
+static void member_range(struct slc_buf *buf, const char *key, double low, double high)
+{
+    slc_json_key(buf, key);
+    slc_buf_append_byte(buf, '[');
+    slc_json_double(buf, low);
+    slc_buf_append_byte(buf, ',');
+    slc_json_double(buf, high);
+    slc_buf_append_byte(buf, ']');
 }
 
 static void document_begin(struct slc_buf *buf)
@@ -103,6 +113,8 @@ static void scale_parameters(const struct slc_column_plan *column, struct slc_bu
         member_double(buf, "data_max", column->data_max);
         member_double(buf, "scale", column->multiplier);
         member_double(buf, "min", column->offset);
+        member_range(buf, "feature_range", column->range_min, column->range_max);
+        member_bool(buf, "clip", column->clip);
         break;
     case SLC_SCALE_STANDARD:
         member_text(buf, "strategy", "standard");
@@ -131,9 +143,9 @@ static void scale_column(const struct slc_column_plan *column, struct slc_buf *b
     slc_buf_append_byte(buf, '{');
     scale_parameters(column, buf);
     if (column->downcast == SLC_DOWNCAST_LOSSY)
-        member_true(buf, "float32");
+        member_bool(buf, "float32", true);
     if (!column->fit_is_exact)
-        member_true(buf, "approximate");
+        member_bool(buf, "approximate", true);
     slc_buf_append_byte(buf, '}');
 }
 

@@ -30,6 +30,16 @@ static void member_double(struct slc_buf *buf, const char *key, double value)
     slc_json_double(buf, value);
 }
 
+static void member_range(struct slc_buf *buf, const char *key, double low, double high)
+{
+    slc_json_key(buf, key);
+    slc_buf_append_byte(buf, '[');
+    slc_json_double(buf, low);
+    slc_buf_append_byte(buf, ',');
+    slc_json_double(buf, high);
+    slc_buf_append_byte(buf, ']');
+}
+
 static void write_time(struct slc_buf *buf, int64_t usec)
 {
     char text[SLC_DATETIME_TEXT_BYTES + 8], *end;
@@ -64,6 +74,8 @@ static void write_scale(const struct slc_column_plan *column, struct slc_buf *bu
         member_double(buf, "data_max", column->data_max);
         member_double(buf, "scale", column->multiplier);
         member_double(buf, "min", column->offset);
+        member_range(buf, "feature_range", column->range_min, column->range_max);
+        member_bool(buf, "clip", column->clip);
     } else if (column->scale != SLC_SCALE_NONE) {
         member_double(buf, "center", column->center);
         member_double(buf, "scale", column->divisor);

@@ -1,7 +1,7 @@
 /* The smallest type that holds what the steps made of a column. Values are
  * never changed by it, unless `lossy` was wished: then doubles are rounded to
- * float. The type itself is known only when every value has been seen, so apply
- * gathers what decides on it and slc_plan_final_type() decides. */
+ * float where that is finite. The type itself is known only when every value has been seen, so
+ * apply gathers what decides on it and slc_plan_final_type() decides. */
 #include "prep/step.h"
 
 #include <float.h>
@@ -28,7 +28,9 @@ bool slc_downcast_fit(const struct slc_fit *fit, struct slc_column_plan *column,
 {
     (void)error;
     column->downcast = fit->wish->downcast;
-    /* Rounding may cost digits; it must not make infinities. */
+    /* Rounding may cost digits; it must not make infinities. A column that would
+     * have some is left alone as a whole; values that are seen only when the plan
+     * is applied, one by one. */
     if (column->downcast == SLC_DOWNCAST_LOSSY &&
         (column->out_type != SLC_TYPE_FLOAT64 || largest_result(fit->summary, column) > FLT_MAX))
         column->downcast = SLC_DOWNCAST_ON;
@@ -121,6 +123,16 @@ static void add_block(const double *values, int64_t n, struct slc_outcome *outco
     outcome->is_integral = outcome->is_integral && block_is_whole(values, n);
 }
 
+/* What float does not reach stays as it is. */
+static void round_to_float(double *values, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double rounded = (double)(float)values[i];
+
+        values[i] = isinf(rounded) ? values[i] : rounded;
+    }
+}
+
 static void add_doubles(const struct slc_column *column, int64_t n_rows,
                         struct slc_outcome *outcome)
 {
@@ -198,8 +210,7 @@ bool slc_downcast_apply(const struct slc_column_plan *plan, struct slc_chunk *ch
     outcome->has_missing = outcome->has_missing || n_missing > 0;
     if (column->type == SLC_TYPE_FLOAT64) {
         if (plan->downcast == SLC_DOWNCAST_LOSSY)
-            for (int64_t row = 0; row < n_rows; row++)
-                column->float64s[row] = (double)(float)column->float64s[row];
+            round_to_float(column->float64s, n_rows);
         add_doubles(column, n_rows, outcome);
     } else if (column->type == SLC_TYPE_INT64) {
         add_int64s(column, n_rows, outcome);
@@ -251,5 +262,6 @@ const char *slc_plan_final_type(const struct slc_column_plan *column,
         return "int64";
     if (outcome->is_integral && !(outcome->min < 0 && outcome->max >= 0x1p63))
         return whole_type(outcome->min, outcome->max);
-    return column->downcast == SLC_DOWNCAST_LOSSY || outcome->fits_float32 ? "float32" : "float64";
+    /* Of what was rounded everything fits, but for what float does not reach. */
+    return outcome->fits_float32 ? "float32" : "float64";
 }

@@ -57,12 +57,16 @@ static double nonzero(double scale)
     return scale < 10 * DBL_EPSILON ? 1.0 : scale;
 }
 
-static void fit_minmax(const struct filled *f, struct slc_column_plan *column)
+static void fit_minmax(const struct slc_prep_wish *wish, const struct filled *f,
+                       struct slc_column_plan *column)
 {
     column->data_min = f->min;
     column->data_max = f->max;
-    column->multiplier = 1.0 / nonzero(f->max - f->min);
-    column->offset = 0.0 - f->min * column->multiplier;
+    column->range_min = wish->scale_min;
+    column->range_max = wish->scale_max;
+    column->clip = wish->scale_clip;
+    column->multiplier = (wish->scale_max - wish->scale_min) / nonzero(f->max - f->min);
+    column->offset = wish->scale_min - f->min * column->multiplier;
 }
 
 /* _is_constant_feature(): a variance within the error of its computation. */
@@ -102,19 +106,27 @@ static void fit_robust(const struct slc_fit *fit, const struct filled *f,
         column->fit_is_exact && (summary->n_finite == 0 || summary->quantiles_are_exact);
 }
 
+static bool refuse_range(const struct slc_column_plan *column, struct slc_error *error)
+{
+    slc_fail(error, SLC_ERR_CONFIG, "the column's scale_max has to be above its scale_min");
+    slc_error_locate(error, NULL, 0, column->name);
+    return false;
+}
+
 bool slc_scale_fit(const struct slc_fit *fit, struct slc_column_plan *column,
                    struct slc_error *error)
 {
     struct filled f;
 
-    (void)error;
     column->scale = SLC_SCALE_NONE;
+    if (fit->wish->scale == SLC_SCALE_MINMAX && !(fit->wish->scale_min < fit->wish->scale_max))
+        return refuse_range(column, error);
     if (!slc_type_is_number(column->out_type) || fit->wish->scale == SLC_SCALE_NONE)
         return true;
     f = filled_column(fit->summary, column);
     switch (fit->wish->scale) {
     case SLC_SCALE_MINMAX:
-        fit_minmax(&f, column);
+        fit_minmax(fit->wish, &f, column);
         break;
     case SLC_SCALE_STANDARD:
         fit_standard(&f, column);
@@ -139,13 +151,21 @@ bool slc_scale_fit(const struct slc_fit *fit, struct slc_column_plan *column,
 
 /* ---- apply ------------------------------------------------------------------- */
 
+/* numpy.clip(): what is within the bounds stays to the bit. */
+static inline double clipped(double x, double low, double high)
+{
+    x = x < low ? low : x;
+    return x > high ? high : x;
+}
+
 double slc_scale_one(const struct slc_column_plan *column, double x)
 {
     switch (column->scale) {
     case SLC_SCALE_NONE:
         return x;
     case SLC_SCALE_MINMAX:
-        return x * column->multiplier + column->offset;
+        x = x * column->multiplier + column->offset;
+        return column->clip ? clipped(x, column->range_min, column->range_max) : x;
     default:
         return (x - column->center) / column->divisor;
     }
@@ -172,12 +192,21 @@ SCALE_LOOPS(uint64s, uint64_t)
 
 static void minmax_in_place(double *values, int64_t n, double multiplier, double offset)
 {
+    if (multiplier == 0.0) {
+        /* A range beyond double: sklearn's scale_ is 0 then. 0 * inf is no number. */
+        for (int64_t i = 0; i < n; i++)
+            if (!isinf(values[i]))
+                values[i] = values[i] * multiplier + offset;
+        return;
+    }
     for (int64_t i = 0; i < n; i++)
         values[i] = values[i] * multiplier + offset;
-    /* A range beyond double: sklearn's scale_ is 0 then. 0 * inf is no number. */
-    for (int64_t i = 0; multiplier == 0.0 && i < n; i++)
-        if (isnan(values[i]))
-            values[i] = INFINITY;
+}
+
+static void clip_in_place(double *values, int64_t n, double low, double high)
+{
+    for (int64_t i = 0; i < n; i++)
+        values[i] = clipped(values[i], low, high);
 }
 
 static void center_in_place(double *values, int64_t n, double center, double divisor)
@@ -229,6 +258,8 @@ bool slc_scale_apply(const struct slc_column_plan *plan, struct slc_chunk *chunk
         column->float64s = to;
         column->type = SLC_TYPE_FLOAT64;
     }
+    if (plan->clip)
+        clip_in_place(column->float64s, n, plan->range_min, plan->range_max);
     /* A gap that stays a gap holds zero again. */
     for (int64_t row = column->valid ? slc_next_missing(column->valid, 0, n) : n; row < n;
          row = slc_next_missing(column->valid, row + 1, n))

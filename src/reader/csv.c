@@ -212,8 +212,8 @@ static bool csv_open(struct slc_reader *reader, struct slc_str head, bool ends_i
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
     header = reader->options.header == SLC_HEADER_YES ||
              (reader->options.header == SLC_HEADER_AUTO &&
-              slc_sniff_header((struct slc_str){text, rows}, csv->delimiter, csv->quote,
-                               &reader->na, reader->style));
+              slc_sniff_styled_header((struct slc_str){text, rows}, csv->delimiter, csv->quote,
+                                      &reader->na, reader->style));
     if (!take_names(reader, csv, text, rows, header, &used, error))
         return false;
     csv->first_row_bytes = (int64_t)(start + used);

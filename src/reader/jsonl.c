@@ -191,8 +191,9 @@ static bool take_object(struct jsonl *jsonl, char *bytes, struct slc_str object,
 
 /* ---- Cutting off whole records ----------------------------------------- */
 
-/* The end of the last whole record, the first of at most `most` ones; 0: none. */
-static int64_t last_record_end(struct jsonl *jsonl, const struct slc_raw *raw, int64_t most)
+/* The end of the first whole records, at most `most`, or else of the white space
+ * before a record, which is no part of it; 0: nothing ends. */
+static int64_t first_records(struct jsonl *jsonl, const struct slc_raw *raw, int64_t most)
 {
     const char *start = raw->bytes, *end = start + raw->n_bytes, *p = start, *stop;
 
@@ -203,6 +204,8 @@ static int64_t last_record_end(struct jsonl *jsonl, const struct slc_raw *raw, i
             break;
         }
     }
+    if (p == start)
+        p = slc_json_skip_space(p, end);
     return p - start;
 }
 
@@ -258,18 +261,18 @@ static int jsonl_next(struct slc_reader *reader, struct slc_raw *raw, struct slc
         return pass_rest(reader, jsonl, raw, error);
     if (!slc_tail_begin(&jsonl->tail, raw, error))
         return -1;
-    while (end == 0) {
+    for (;;) {
+        end = first_records(jsonl, raw, most);
+        if (end > 0)
+            break;
+        if (raw->n_bytes == 0 && jsonl->tail.at_end && !jsonl->is_array)
+            return 0;
+        if (jsonl->tail.at_end || raw->n_bytes > reader->options.max_row_bytes)
+            return fail_endless(reader, jsonl, raw->n_bytes, error);
         if (!slc_tail_fill(reader, &jsonl->tail, raw, jsonl->target_bytes, error))
             return -1;
-        if (raw->n_bytes == 0 && !jsonl->is_array)
-            return 0;
-        end = last_record_end(jsonl, raw, most);
-        if (end == 0) /* white space before a record is no part of it */
-            end = slc_json_skip_space(raw->bytes, raw->bytes + raw->n_bytes) - raw->bytes;
-        if (end == 0 && (jsonl->tail.at_end || raw->n_bytes > reader->options.max_row_bytes))
-            return fail_endless(reader, jsonl, raw->n_bytes, error);
     }
-    /* Many narrow rows of a wide table: do not carry a long tail along. */
+    /* Follow what is taken: a tail of many records would be copied again and again. */
     jsonl->target_bytes = 2 * end > MIN_TARGET_BYTES ? 2 * end : MIN_TARGET_BYTES;
     if (jsonl->target_bytes > chunk)
         jsonl->target_bytes = chunk;
@@ -374,7 +377,7 @@ static bool jsonl_rewind(struct slc_reader *reader, struct slc_error *error)
     struct jsonl *jsonl = reader->state;
 
     jsonl->closed = false;
-    jsonl->target_bytes = reader->options.chunk_bytes;
+    jsonl->target_bytes = MIN_TARGET_BYTES;
     slc_tail_restart(&jsonl->tail, jsonl->start_bytes);
     for (int64_t i = 0; i < jsonl->start_bytes; i++) {
         char byte;

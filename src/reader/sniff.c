@@ -155,8 +155,8 @@ static bool counts_on(const struct slc_str *cells, int64_t n_cells)
     return n_numbers > 1;
 }
 
-bool slc_sniff_header(struct slc_str sample, char delimiter, char quote,
-                      const struct slc_na_set *na, const struct slc_number_style *style)
+bool slc_sniff_styled_header(struct slc_str sample, char delimiter, char quote,
+                             const struct slc_na_set *na, const struct slc_number_style *style)
 {
     size_t most = sample.len < SLC_MAX_COLUMNS ? sample.len + 1 : SLC_MAX_COLUMNS;
     SLC_AUTO_FREE char *text = slc_str_dup(sample);
@@ -191,4 +191,10 @@ bool slc_sniff_header(struct slc_str sample, char delimiter, char quote,
             return false;
     }
     return true;
+}
+
+bool slc_sniff_header(struct slc_str sample, char delimiter, char quote,
+                      const struct slc_na_set *na)
+{
+    return slc_sniff_styled_header(sample, delimiter, quote, na, NULL);
 }

@@ -16,7 +16,11 @@ char slc_sniff_delimiter(struct slc_str sample, char quote);
  * its column has in the rows below, and the row's numbers do not just count on
  * by one (years or ordinals as column names do). */
 bool slc_sniff_header(struct slc_str sample, char delimiter, char quote,
-                      const struct slc_na_set *na, const struct slc_number_style *style);
+                      const struct slc_na_set *na);
+
+/* The same where numbers are written in another style. */
+bool slc_sniff_styled_header(struct slc_str sample, char delimiter, char quote,
+                             const struct slc_na_set *na, const struct slc_number_style *style);
 
 /* Cut one row of whole-row text into cells, quotes taken off (`text` is changed
  * where a quote was doubled). Returns the length of the row with its line end;

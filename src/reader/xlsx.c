@@ -462,7 +462,7 @@ static bool has_header(struct xlsx *x)
         return x->reader->options.header == SLC_HEADER_YES;
     slc_buf_append_str(&all, slc_buf_view(&x->header));
     slc_buf_append_str(&all, slc_buf_view(&x->sample));
-    return all.failed || slc_sniff_header(slc_buf_view(&all), ',', '"', &x->reader->na, NULL);
+    return all.failed || slc_sniff_header(slc_buf_view(&all), ',', '"', &x->reader->na);
 }
 
 static bool take_names(struct xlsx *x, bool header, struct slc_error *error)

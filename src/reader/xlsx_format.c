@@ -14,11 +14,11 @@ enum slc_xlsx_kind slc_xlsx_builtin_kind(int64_t id)
         int64_t first, last;
         enum slc_xlsx_kind kind;
     } known[] = {
-        {14, 17, SLC_XLSX_DATE},     {18, 21, SLC_XLSX_TIME}, {22, 22, SLC_XLSX_DATETIME},
-        {27, 31, SLC_XLSX_DATE},     {32, 33, SLC_XLSX_TIME}, {34, 36, SLC_XLSX_DATE},
+        {14, 17, SLC_XLSX_DATE},     {18, 21, SLC_XLSX_TIME},     {22, 22, SLC_XLSX_DATETIME},
+        {27, 31, SLC_XLSX_DATE},     {32, 33, SLC_XLSX_TIME},     {34, 36, SLC_XLSX_DATE},
         {45, 45, SLC_XLSX_TIME},     {46, 46, SLC_XLSX_DURATION}, {47, 47, SLC_XLSX_TIME},
-        {50, 58, SLC_XLSX_DATE},     {71, 74, SLC_XLSX_DATE}, {75, 76, SLC_XLSX_TIME},
-        {77, 77, SLC_XLSX_DATETIME}, {78, 78, SLC_XLSX_TIME}, {79, 79, SLC_XLSX_DURATION},
+        {50, 58, SLC_XLSX_DATE},     {71, 74, SLC_XLSX_DATE},     {75, 76, SLC_XLSX_TIME},
+        {77, 77, SLC_XLSX_DATETIME}, {78, 78, SLC_XLSX_TIME},     {79, 79, SLC_XLSX_DURATION},
         {80, 80, SLC_XLSX_TIME},     {81, 81, SLC_XLSX_DATE},
     };
 
@@ -55,8 +55,10 @@ static size_t take_bracket(struct letters *l, struct slc_str code)
 
     for (; len < code.len && code.data[len] != ']'; len++)
         same = same && slc_ascii_lower(code.data[len]) == first;
-    if (same && len < code.len)
+    if (same && len < code.len) {
         l->elapsed = true;
+        l->after_h = first == 'h'; /* an m behind it is minutes */
+    }
     return len < code.len ? len + 1 : len;
 }
 
@@ -120,7 +122,9 @@ static size_t take_part(struct letters *l, struct slc_str code)
         l->digits = true;
         return 1;
     case 'a':
-        len = starts_nocase(code, SLC_STR("am/pm")) ? 5 : starts_nocase(code, SLC_STR("a/p")) ? 3 : 0;
+        len = starts_nocase(code, SLC_STR("am/pm")) ? 5
+              : starts_nocase(code, SLC_STR("a/p")) ? 3
+                                                    : 0;
         l->time |= len > 0;
         return len ? len : 1;
     case 'g':

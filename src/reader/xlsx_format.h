@@ -20,8 +20,9 @@ enum slc_xlsx_kind {
 };
 
 /* The kind of a format that has no code in the workbook. 27 to 36, 50 to 58 and
- * 67 to 81 are those of East Asian and Thai versions. */
+ * 71 to 81 are those of East Asian and Thai versions. */
 enum slc_xlsx_kind slc_xlsx_builtin_kind(int64_t id);
+enum { SLC_XLSX_LAST_BUILTIN = 81 };
 
 /* The kind by the first section of a format code. */
 enum slc_xlsx_kind slc_xlsx_code_kind(struct slc_str code);

@@ -195,8 +195,8 @@ bool slc_xlsx_link_resolve(const struct slc_xlsx_links *links, const struct slc_
         return slc_fail(error, SLC_ERR_FORMAT,
                         "the workbook's part \"%.*s\" lies outside of the archive; such a link is "
                         "not followed",
-                        SLC_STR_ARG(slc_str_trim((struct slc_str){
-                            target.data, target.len < 200 ? target.len : 200})));
+                        SLC_STR_ARG(slc_str_trim(
+                            (struct slc_str){target.data, target.len < 200 ? target.len : 200})));
     *ret_part = slc_arena_copy(arena, slc_buf_view(&plain));
     return ret_part->data || no_memory(error);
 }

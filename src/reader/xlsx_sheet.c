@@ -1,11 +1,11 @@
 #include "reader/xlsx_sheet.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/num.h"
 #include "frame/schema.h"
+#include "reader/xlsx_value.h"
 
 _Static_assert((int)SLC_XLSX_MAX_COLUMNS <= (int)SLC_MAX_COLUMNS, "a sheet's columns fit");
 
@@ -57,12 +57,12 @@ static bool grow(void **memory, size_t *capacity, size_t wanted, size_t item_byt
 static bool reserve(struct slc_xlsx_rows *rows, size_t n, struct slc_error *error)
 {
     size_t cells = (size_t)rows->cells_capacity, row_count = (size_t)rows->rows_capacity;
-    bool good = grow((void **)&rows->text, &rows->text_capacity,
-                     rows->text_bytes + 2 * n + SLACK_BYTES, 1) &&
-                grow((void **)&rows->cells, &cells, (size_t)rows->n_cells + SLC_XLSX_MAX_COLUMNS,
-                     sizeof(*rows->cells)) &&
-                grow((void **)&rows->rows, &row_count, (size_t)rows->n_rows + 1,
-                     sizeof(*rows->rows));
+    bool good =
+        grow((void **)&rows->text, &rows->text_capacity, rows->text_bytes + 2 * n + SLACK_BYTES,
+             1) &&
+        grow((void **)&rows->cells, &cells, (size_t)rows->n_cells + SLC_XLSX_MAX_COLUMNS,
+             sizeof(*rows->cells)) &&
+        grow((void **)&rows->rows, &row_count, (size_t)rows->n_rows + 1, sizeof(*rows->rows));
 
     rows->cells_capacity = (int64_t)cells;
     rows->rows_capacity = (int64_t)row_count;
@@ -72,8 +72,6 @@ static bool reserve(struct slc_xlsx_rows *rows, size_t n, struct slc_error *erro
 }
 
 /* ---- One row ----------------------------------------------------------- */
-
-enum cell_type { NUMBER, SHARED, STRING, INLINE, BOOLEAN, ERROR, ISO_DATE };
 
 /* A row on its way from XML to cells. A function returns where it goes on, or
  * NULL with `at` where it stopped: at the window's end for want of more. */
@@ -96,7 +94,7 @@ struct row {
 struct cell {
     int64_t column;
     uint32_t style;
-    enum cell_type type;
+    enum slc_xlsx_type type;
     bool is_empty;
 };
 
@@ -176,18 +174,20 @@ static int64_t column_of(struct slc_str reference)
     return column - 1;
 }
 
-static enum cell_type type_of(struct slc_str name)
+static enum slc_xlsx_type type_of(struct slc_str name)
 {
     static const struct {
         const char *name;
-        enum cell_type type;
-    } known[] = {{"s", SHARED},  {"n", NUMBER}, {"str", STRING},  {"inlineStr", INLINE},
-                 {"b", BOOLEAN}, {"e", ERROR},  {"d", ISO_DATE}};
+        enum slc_xlsx_type type;
+    } known[] = {{"s", SLC_XLSX_CELL_SHARED},   {"n", SLC_XLSX_CELL_NUMBER},
+                 {"str", SLC_XLSX_CELL_STRING}, {"inlineStr", SLC_XLSX_CELL_INLINE},
+                 {"b", SLC_XLSX_CELL_BOOLEAN},  {"e", SLC_XLSX_CELL_ERROR},
+                 {"d", SLC_XLSX_CELL_ISO_DATE}};
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (slc_str_is(name, known[i].name))
             return known[i].type;
-    return STRING;
+    return SLC_XLSX_CELL_STRING;
 }
 
 static bool take_attribute(struct row *r, struct cell *cell, struct slc_str name,
@@ -245,7 +245,7 @@ static inline const char *take_usual_tag(const char *p, struct cell *cell)
         p = at + 1;
     }
     if (p[0] == ' ' && p[1] == 't' && p[2] == '=' && p[3] == '"' && p[4] == 's' && p[5] == '"') {
-        cell->type = SHARED;
+        cell->type = SLC_XLSX_CELL_SHARED;
         p += 6;
     }
     return p;
@@ -280,10 +280,10 @@ static inline const char *take_tag(struct row *r, const char *p, struct cell *ce
 /* Where text cannot just be copied: "<" ends it, "&" and CR are to be resolved,
  * "_" may start an escape, and control characters are none of XML. */
 static const bool is_special[256] = {
-    [0] = 1,  [1] = 1,  [2] = 1,  [3] = 1,  [4] = 1,  [5] = 1,  [6] = 1,  [7] = 1,
-    [8] = 1,  [11] = 1, [12] = 1, [13] = 1, [14] = 1, [15] = 1, [16] = 1, [17] = 1,
-    [18] = 1, [19] = 1, [20] = 1, [21] = 1, [22] = 1, [23] = 1, [24] = 1, [25] = 1,
-    [26] = 1, [27] = 1, [28] = 1, [29] = 1, [30] = 1, [31] = 1, ['<'] = 1, ['&'] = 1, ['_'] = 1,
+    [0] = 1,  [1] = 1,  [2] = 1,  [3] = 1,   [4] = 1,   [5] = 1,   [6] = 1,  [7] = 1,  [8] = 1,
+    [11] = 1, [12] = 1, [13] = 1, [14] = 1,  [15] = 1,  [16] = 1,  [17] = 1, [18] = 1, [19] = 1,
+    [20] = 1, [21] = 1, [22] = 1, [23] = 1,  [24] = 1,  [25] = 1,  [26] = 1, [27] = 1, [28] = 1,
+    [29] = 1, [30] = 1, [31] = 1, ['<'] = 1, ['&'] = 1, ['_'] = 1,
 };
 
 /* Copy, 16 bytes at a time: there is slack behind both. */
@@ -380,91 +380,6 @@ static const char *take_inline(struct row *r, const char *p)
 
 /* ---- Values ------------------------------------------------------------ */
 
-static bool is_digit(char c)
-{
-    return (unsigned char)(c - '0') < 10;
-}
-
-/* A number whose text says the same in fewer characters: 1.0, 1E3, 007. */
-static bool is_roundabout(struct slc_str s)
-{
-    size_t sign = s.data[0] == '-';
-    char last = s.data[s.len - 1];
-    bool exponent = false, point = false;
-
-    for (size_t i = 0; i < s.len; i++) {
-        exponent |= (s.data[i] | 0x20) == 'e';
-        point |= s.data[i] == '.';
-    }
-    return exponent || (point && (last == '0' || last == '.')) ||
-           (s.len > sign + 1 && s.data[sign] == '0' && is_digit(s.data[sign + 1]));
-}
-
-/* The number at r->to up to `end`, in place, as it will be typed. */
-static char *settle_number(struct row *r, char *end)
-{
-    struct slc_str s = slc_str_trim((struct slc_str){r->to, (size_t)(end - r->to)});
-    char *to = r->to;
-    double value;
-
-    if (s.data != to)
-        memmove(to, s.data, s.len);
-    s.data = to;
-    end = to + s.len;
-    if (s.len == 0 || !is_roundabout(s) || !slc_parse_double(s.data, s.len, &value))
-        return end;
-    if (fabs(value) < 0x1p53 && floor(value) == value)
-        return slc_write_int64(to, (int64_t)value);
-    if (s.len > 1 && s.data[s.data[0] == '-'] == '0' && isfinite(value))
-        return slc_write_double(to, value);
-    return end;
-}
-
-/* The number at r->to up to `end` by its style; NULL when it is no date that
- * there can be. */
-static char *settle_value(struct row *r, char *end, uint32_t style)
-{
-    const struct slc_workbook *book = r->scan->book;
-    enum slc_xlsx_kind kind =
-        style < book->n_kinds ? (enum slc_xlsx_kind)book->kinds[style] : SLC_XLSX_NUMBER;
-    struct slc_str s;
-    double serial;
-
-    if (kind == SLC_XLSX_NUMBER)
-        return settle_number(r, end);
-    s = slc_str_trim((struct slc_str){r->to, (size_t)(end - r->to)});
-    if (!slc_parse_double(s.data, s.len, &serial))
-        return end;
-    return slc_xlsx_write_serial(r->to, serial, kind, book->since_1904);
-}
-
-/* ISO 8601 text of a strict workbook: midnight is left out where the style
- * shows no time. */
-static char *settle_iso_date(struct row *r, char *end, uint32_t style)
-{
-    enum { DATE_BYTES = 10 };
-    const struct slc_workbook *book = r->scan->book;
-    char *p = r->to + DATE_BYTES;
-
-    if (style >= book->n_kinds || book->kinds[style] != SLC_XLSX_DATE || end <= p || *p != 'T')
-        return end;
-    for (p++; p < end; p++)
-        if (*p != '0' && *p != ':' && *p != '.')
-            return end;
-    return r->to + DATE_BYTES;
-}
-
-static char *settle_boolean(struct row *r, char *end)
-{
-    struct slc_str s = slc_str_trim((struct slc_str){r->to, (size_t)(end - r->to)});
-
-    if (s.len == 0)
-        return r->to;
-    if (slc_str_is(s, "0") || slc_str_eq_nocase(s, SLC_STR("false")))
-        return copy(r->to, "false\0\0\0\0\0\0\0\0\0\0\0", 5);
-    return copy(r->to, "true\0\0\0\0\0\0\0\0\0\0\0\0", 4);
-}
-
 /* Put it into its place; later cells of the same column win. */
 static void put(struct row *r, int64_t column, struct slc_cell value, bool fills)
 {
@@ -498,25 +413,9 @@ static bool put_value(struct row *r, char *end, const struct cell *cell)
 {
     struct slc_cell value;
 
-    switch (cell->type) {
-    case SHARED:
+    if (cell->type == SLC_XLSX_CELL_SHARED)
         return put_shared(r, end, cell->column);
-    case NUMBER:
-        end = settle_value(r, end, cell->style);
-        break;
-    case BOOLEAN:
-        end = settle_boolean(r, end);
-        break;
-    case ISO_DATE:
-        end = settle_iso_date(r, end, cell->style);
-        break;
-    case ERROR:
-        end = NULL;
-        break;
-    case STRING:
-    case INLINE:
-        break;
-    }
+    end = slc_xlsx_settle(r->scan->book, r->to, end, cell->type, cell->style);
     if (!end) { /* missing, but something is there */
         put(r, cell->column, (struct slc_cell){0}, true);
         return true;
@@ -617,8 +516,8 @@ static const char *take_cells(struct row *r, const char *p)
 
 /* ---- The sheet --------------------------------------------------------- */
 
-bool slc_xlsx_scan_open(struct slc_xlsx_scan *scan, const struct slc_workbook *book,
-                        int64_t index, int64_t max_row_bytes, struct slc_error *error)
+bool slc_xlsx_scan_open(struct slc_xlsx_scan *scan, const struct slc_workbook *book, int64_t index,
+                        int64_t max_row_bytes, struct slc_error *error)
 {
     const int64_t max_bytes = INT64_C(16) << 30;
     struct slc_zip_part *part;

@@ -66,8 +66,8 @@ struct slc_xlsx_scan {
 };
 
 /* Start with the sheet in the archive's part `index`; close it in any case. */
-bool slc_xlsx_scan_open(struct slc_xlsx_scan *scan, const struct slc_workbook *book,
-                        int64_t index, int64_t max_row_bytes, struct slc_error *error);
+bool slc_xlsx_scan_open(struct slc_xlsx_scan *scan, const struct slc_workbook *book, int64_t index,
+                        int64_t max_row_bytes, struct slc_error *error);
 void slc_xlsx_scan_close(struct slc_xlsx_scan *scan);
 
 /* Append the next row that has something in it to `rows`. 1, 0 at the end of

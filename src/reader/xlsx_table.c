@@ -27,7 +27,7 @@
 
 enum {
     KEPT_BYTES = 64 << 20,
-    SAMPLE_ROWS = 51, /* the first and what follows it tell whether it is a header */
+    SAMPLE_ROWS = 51,        /* the first and what follows it tell whether it is a header */
     SAMPLE_TEXT_BYTES = 256, /* of a cell */
     ORDINAL_BYTES = 24,
     DIGEST_BYTES = 64 << 10,
@@ -85,7 +85,8 @@ static bool survey(struct slc_reader *reader, struct xlsx *xlsx, struct slc_erro
 
         xlsx->last_row = row->number;
         xlsx->width = row->n_cells > xlsx->width ? row->n_cells : xlsx->width;
-        if (rows->n_rows > SAMPLE_ROWS && (!xlsx->is_kept || slc_xlsx_rows_bytes(rows) > KEPT_BYTES)) {
+        if (rows->n_rows > SAMPLE_ROWS &&
+            (!xlsx->is_kept || slc_xlsx_rows_bytes(rows) > KEPT_BYTES)) {
             xlsx->is_kept = false;
             slc_xlsx_rows_cut(rows, SAMPLE_ROWS);
         }
@@ -370,7 +371,8 @@ static void drop_rows(struct slc_xlsx_rows *rows, int64_t n)
     text = rows->rows[n].text_start;
     cells = rows->rows[n].first_cell;
     memmove(rows->text, rows->text + text, rows->text_bytes - text);
-    memmove(rows->cells, rows->cells + cells, (size_t)(rows->n_cells - cells) * sizeof(*rows->cells));
+    memmove(rows->cells, rows->cells + cells,
+            (size_t)(rows->n_cells - cells) * sizeof(*rows->cells));
     memmove(rows->rows, rows->rows + n, (size_t)left * sizeof(*rows->rows));
     rows->text_bytes -= text;
     rows->n_cells -= cells;

@@ -312,12 +312,12 @@ static bool read_styles(struct slc_workbook *book, struct slc_error *error)
     if (!styles)
         return no_memory(error);
     styles->book = book;
-    for (int64_t id = 0; id <= SLC_WORKBOOK_MAX_FORMAT_ID; id++)
+    for (int64_t id = 0; id <= SLC_XLSX_LAST_BUILTIN; id++)
         styles->kinds[id] = (uint8_t)slc_xlsx_builtin_kind(id);
     if (!find_linked(book, "styles", &index, error))
         return false;
-    return index < 0 || slc_xml_parse(book->zip, index, SLC_WORKBOOK_MAX_PART_BYTES, &handler,
-                                      styles, error);
+    return index < 0 ||
+           slc_xml_parse(book->zip, index, SLC_WORKBOOK_MAX_PART_BYTES, &handler, styles, error);
 }
 
 /* ---- All of it --------------------------------------------------------- */

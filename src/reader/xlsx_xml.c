@@ -1,154 +1,29 @@
 #include "reader/xlsx_xml.h"
 
-#include <expat.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
 
-enum { WINDOW_BYTES = 256 << 10, SLACK_BYTES = 64, MAX_DEPTH = 100 };
+enum { WINDOW_BYTES = 256 << 10, SLACK_BYTES = 64 };
 
 static const char *const sheet_namespaces[] = {
     "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
     "http://purl.oclc.org/ooxml/spreadsheetml/main",
 };
 
-static bool fail_dtd(const char *part, struct slc_error *error)
+bool slc_xml_fail_dtd(const char *part, struct slc_error *error)
 {
-    return slc_fail(error, SLC_ERR_FORMAT,
-                    "\"%s\" declares a document type, which no spreadsheet program writes and which "
-                    "is refused because entities can be made to explode; save the workbook again",
-                    part);
-}
-
-/* ---- Small parts ------------------------------------------------------- */
-
-struct run {
-    XML_Parser parser;
-    const struct slc_xml_handler *handler;
-    void *user;
-    const char *part;
-    struct slc_error *error;
-    struct slc_error own;
-    int depth;
-    bool stopped;
-};
-
-static void stop(struct run *run)
-{
-    run->stopped = true;
-    XML_StopParser(run->parser, XML_FALSE);
-}
-
-static void XMLCALL on_open(void *user, const char *name, const char **attributes)
-{
-    struct run *run = user;
-
-    if (run->stopped)
-        return;
-    if (++run->depth > MAX_DEPTH) {
-        slc_fail(run->error, SLC_ERR_LIMIT, "\"%s\" is nested more than %d deep", run->part,
-                 MAX_DEPTH);
-        stop(run);
-    } else if (!run->handler->open(run->user, name, attributes, run->error)) {
-        stop(run);
-    }
-}
-
-static void XMLCALL on_close(void *user, const char *name)
-{
-    struct run *run = user;
-
-    run->depth--;
-    if (!run->stopped && run->handler->close)
-        run->handler->close(run->user, name);
-}
-
-static void XMLCALL on_doctype(void *user, const char *name, const char *system_id,
-                               const char *public_id, int has_internal)
-{
-    struct run *run = user;
-
-    (void)name;
-    (void)system_id;
-    (void)public_id;
-    (void)has_internal;
-    fail_dtd(run->part, run->error);
-    stop(run);
-}
-
-static bool feed(struct run *run, struct slc_zip_part *part)
-{
-    enum { BLOCK_BYTES = 64 << 10 };
-    int64_t got;
-
-    do {
-        void *block = XML_GetBuffer(run->parser, BLOCK_BYTES);
-        enum XML_Status status;
-
-        if (!block)
-            return slc_fail(run->error, SLC_ERR_MEMORY, "no memory to read \"%s\"", run->part);
-        got = slc_zip_part_read(part, block, BLOCK_BYTES, run->error);
-        if (got < 0)
-            return false;
-        status = XML_ParseBuffer(run->parser, (int)got, got == 0);
-        if (run->stopped)
-            return false;
-        if (status != XML_STATUS_OK)
-            return slc_fail(run->error, SLC_ERR_FORMAT,
-                            "\"%s\" is damaged: %s in line %llu; open the workbook in a "
-                            "spreadsheet program and save it again",
-                            run->part, XML_ErrorString(XML_GetErrorCode(run->parser)),
-                            (unsigned long long)XML_GetCurrentLineNumber(run->parser));
-    } while (got > 0);
-    return true;
-}
-
-bool slc_xml_parse(struct slc_zip *zip, int64_t index, int64_t max_bytes,
-                   const struct slc_xml_handler *handler, void *user, struct slc_error *error)
-{
-    struct slc_zip_part *part;
-    struct run run = {.handler = handler, .user = user};
-    bool good;
-
-    if (!slc_zip_part_open(zip, index, max_bytes, &part, error))
-        return false;
-    run.parser = XML_ParserCreateNS(NULL, '|');
-    if (!run.parser) {
-        slc_zip_part_close(part);
-        return slc_fail(error, SLC_ERR_MEMORY, "no memory to read the workbook");
-    }
-    run.part = slc_zip_part_name(part);
-    run.error = error ? error : &run.own;
-    XML_SetUserData(run.parser, &run);
-    XML_SetElementHandler(run.parser, on_open, on_close);
-    XML_SetStartDoctypeDeclHandler(run.parser, on_doctype);
-    good = feed(&run, part);
-    XML_ParserFree(run.parser);
-    slc_zip_part_close(part);
-    return good;
-}
-
-const char *slc_xml_attribute(const char **attributes, const char *name)
-{
-    for (; attributes[0]; attributes += 2)
-        if (strcmp(attributes[0], name) == 0)
-            return attributes[1];
-    return NULL;
+    return slc_fail(
+        error, SLC_ERR_FORMAT,
+        "\"%s\" declares a document type, which no spreadsheet program writes and which "
+        "is refused because entities can be made to explode; save the workbook again",
+        part);
 }
 
 bool slc_xml_is_sheet_namespace(struct slc_str uri)
 {
     return slc_str_is(uri, sheet_namespaces[0]) || slc_str_is(uri, sheet_namespaces[1]);
-}
-
-const char *slc_xml_sheet_name(const char *name)
-{
-    const char *bar = strrchr(name, '|');
-
-    if (bar && slc_xml_is_sheet_namespace((struct slc_str){name, (size_t)(bar - name)}))
-        return bar + 1;
-    return "";
 }
 
 /* ---- The window -------------------------------------------------------- */
@@ -189,8 +64,8 @@ static bool check_encoding(const struct slc_xml_window *w, struct slc_error *err
            slc_str_eq_nocase(encoding, SLC_STR("us-ascii")) || fail_encoding(w, encoding, error);
 }
 
-bool slc_xml_window_open(struct slc_xml_window *window, struct slc_zip_part *part,
-                         size_t max_bytes, struct slc_error *error)
+bool slc_xml_window_open(struct slc_xml_window *window, struct slc_zip_part *part, size_t max_bytes,
+                         struct slc_error *error)
 {
     *window = (struct slc_xml_window){.part = part, .max_bytes = max_bytes};
     window->bytes = malloc(WINDOW_BYTES + SLACK_BYTES);
@@ -559,7 +434,7 @@ bool slc_xml_fail(const struct slc_xml_window *w, const char *at, const char *wh
     const char *name = slc_zip_part_name(w->part);
 
     if (memcmp(at, "<!DOCTYPE", 9) == 0)
-        return fail_dtd(name, error);
+        return slc_xml_fail_dtd(name, error);
     return slc_fail(error, SLC_ERR_FORMAT,
                     "\"%s\" is damaged (%s, %s): open the workbook in a spreadsheet program and "
                     "save it again",

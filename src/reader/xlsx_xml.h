@@ -46,24 +46,27 @@ const char *slc_xml_sheet_name(const char *name);
 /* `uri` is SpreadsheetML's namespace. */
 bool slc_xml_is_sheet_namespace(struct slc_str uri);
 
+/* Refuse the part of that name for its document type. Always false. */
+bool slc_xml_fail_dtd(const char *part, struct slc_error *error);
+
 /* ---- The window on a large part ---------------------------------------- */
 
 struct slc_xml_window {
     struct slc_zip_part *part; /* owned */
     char *bytes;               /* owned; a NUL and slack behind `end` */
     size_t capacity;
-    char *at;  /* what is not taken yet */
-    char *end; /* of what is valid UTF-8 */
+    char *at;     /* what is not taken yet */
+    char *end;    /* of what is valid UTF-8 */
     char tail[4]; /* the start of a character that comes behind `end` */
     size_t tail_bytes;
     size_t max_bytes; /* of what has to be in the window at once */
-    bool at_end; /* the part has no more */
+    bool at_end;      /* the part has no more */
     bool started;
 };
 
 /* Take over the part, whose encoding has to be UTF-8. */
-bool slc_xml_window_open(struct slc_xml_window *window, struct slc_zip_part *part,
-                         size_t max_bytes, struct slc_error *error);
+bool slc_xml_window_open(struct slc_xml_window *window, struct slc_zip_part *part, size_t max_bytes,
+                         struct slc_error *error);
 void slc_xml_window_close(struct slc_xml_window *window);
 
 /* More behind what is not taken; everything that pointed into the window is
@@ -76,7 +79,7 @@ bool slc_xml_window_drain(struct slc_xml_window *window, struct slc_error *error
 /* ---- Tokens ------------------------------------------------------------ */
 
 enum slc_xml_kind {
-    SLC_XML_OPEN,  /* a start tag; `is_empty` when it ends in "/>" */
+    SLC_XML_OPEN, /* a start tag; `is_empty` when it ends in "/>" */
     SLC_XML_CLOSE,
     SLC_XML_TEXT,  /* up to the next "<", references as they are */
     SLC_XML_CDATA, /* a CDATA section's inside */
@@ -88,9 +91,9 @@ enum slc_xml_kind {
 struct slc_xml_token {
     enum slc_xml_kind kind;
     bool is_empty;
-    struct slc_str name; /* OPEN and CLOSE, with its prefix */
+    struct slc_str name;    /* OPEN and CLOSE, with its prefix */
     const char *attributes; /* OPEN: for slc_xml_next_attribute() */
-    struct slc_str text; /* TEXT and CDATA */
+    struct slc_str text;    /* TEXT and CDATA */
 };
 
 /* The token at *at, which moves behind it; on STOP to `end` when there have to be
@@ -167,7 +170,7 @@ static inline struct slc_str slc_xml_local(struct slc_str name, struct slc_str l
     const char *colon = memchr(like.data, ':', like.len);
     size_t prefix = colon ? (size_t)(colon - like.data) + 1 : 0;
 
-    if (name.len < prefix || memcmp(name.data, like.data, prefix) != 0)
+    if (name.len <= prefix || (prefix && memcmp(name.data, like.data, prefix) != 0))
         return (struct slc_str){.data = "", .len = 0};
     return (struct slc_str){name.data + prefix, name.len - prefix};
 }

@@ -114,10 +114,9 @@ static zip_int64_t serve(void *user, void *data, zip_uint64_t len, zip_source_cm
         zip_error_set(&failure, ZIP_ER_READ, file->error);
         return zip_error_to_data(&failure, data, len);
     case ZIP_SOURCE_SUPPORTS:
-        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE,
-                                              ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE,
-                                              ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL,
-                                              ZIP_SOURCE_SUPPORTS, -1);
+        return zip_source_make_command_bitmap(
+            ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR,
+            ZIP_SOURCE_FREE, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL, ZIP_SOURCE_SUPPORTS, -1);
     default:
         return -1;
     }
@@ -431,8 +430,7 @@ static bool copy_some(struct slc_zip_part *part, unsigned char *to, size_t len, 
     return true;
 }
 
-int64_t slc_zip_part_read(struct slc_zip_part *part, void *to, size_t len,
-                          struct slc_error *error)
+int64_t slc_zip_part_read(struct slc_zip_part *part, void *to, size_t len, struct slc_error *error)
 {
     enum { MOST_BYTES = 1 << 30 };
     size_t done = 0;

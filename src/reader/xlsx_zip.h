@@ -45,8 +45,7 @@ bool slc_zip_part_open(struct slc_zip *zip, int64_t index, int64_t max_bytes,
 
 /* More bytes: as many as fit, fewer only at the end; 0 at the end, when length
  * and checksum were right; -1: error. */
-int64_t slc_zip_part_read(struct slc_zip_part *part, void *to, size_t len,
-                          struct slc_error *error);
+int64_t slc_zip_part_read(struct slc_zip_part *part, void *to, size_t len, struct slc_error *error);
 
 /* The name in the archive, for messages. */
 const char *slc_zip_part_name(const struct slc_zip_part *part);

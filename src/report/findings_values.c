@@ -8,13 +8,6 @@
 #include "report/findings_internal.h"
 #include "report/show.h"
 
-static void quote(struct slc_buf *buf, const struct slc_value *value)
-{
-    slc_buf_append_text(buf, "“");
-    slc_show_value(buf, value, SLC_FINDING_VALUE_CHARS);
-    slc_buf_append_text(buf, "”");
-}
-
 static bool is_digits(struct slc_str text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -84,12 +77,11 @@ static void find_mark(struct slc_findings_maker *maker, const struct slc_summary
         if (top->count < 2 || !is_mark(summary, &top->value))
             continue;
         slc_finding_begin(maker);
-        slc_buf_append_text(&maker->text, ": ");
+        slc_finding_open_detail(maker, ": ");
         slc_show_value(&maker->text, &top->value, SLC_FINDING_VALUE_CHARS);
-        slc_buf_append_text(&maker->text, " (");
+        slc_buf_append_text(&maker->text, ", ");
         slc_show_plural(&maker->text, top->count, "time", "times");
-        slc_buf_append_text(&maker->text, ") is far from the rest and looks like a mark for "
-                                          "missing");
+        slc_finding_close_detail(maker, ", is far from the rest and looks like a mark");
         slc_finding_end(maker, SLC_SEVERITY_ADVICE, SLC_FINDING_MARK);
         return;
     }
@@ -113,12 +105,12 @@ static void find_almost_numbers(struct slc_findings_maker *maker, const struct s
     if (!other || n_others > 2 || n_numbers < 4 * n_others)
         return;
     slc_finding_begin(maker);
-    slc_buf_append_text(&maker->text, " looks like numbers but for ");
-    quote(&maker->text, &other->value);
-    slc_buf_append_text(&maker->text, " (");
+    slc_finding_open_detail(maker, " looks like numbers and is text ");
+    slc_buf_append_text(&maker->text, "because of ");
+    slc_finding_quote(&maker->text, &other->value);
+    slc_buf_append_text(&maker->text, ", ");
     slc_show_plural(&maker->text, other->count, "time", "times");
-    slc_buf_append_text(&maker->text, "), so it is text; if that means missing, add it to "
-                                      "reader.na_values");
+    slc_finding_close_detail(maker, "");
     slc_finding_end(maker, SLC_SEVERITY_ADVICE, SLC_FINDING_ALMOST_NUMBERS);
 }
 
@@ -133,25 +125,43 @@ static void find_leading_zeros(struct slc_findings_maker *maker, const struct sl
         if (!is_digits(summary->top[i].value.text))
             return;
     slc_finding_begin(maker);
-    slc_buf_append_text(&maker->text, " looks like whole numbers with leading zeros (");
+    slc_finding_open_detail(maker, " looks like whole numbers with leading zeros (");
     slc_show_value(&maker->text, zeros, SLC_FINDING_VALUE_CHARS);
-    slc_buf_append_text(&maker->text, "), which it keeps as text");
+    slc_finding_close_detail(maker, "), which it keeps as text");
     slc_finding_end(maker, SLC_SEVERITY_NOTE, SLC_FINDING_LEADING_ZEROS);
+}
+
+/* Outside of its strings JSON has no apostrophe, nor the N, T or F that None,
+ * NaN, True and False begin with. The value may be clipped, so it cannot be
+ * parsed. */
+static bool is_python(struct slc_str text)
+{
+    bool in_string = false;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+
+        if (c == '"')
+            in_string = !in_string;
+        else if (in_string)
+            i += c == '\\';
+        else if (c == '\'' || c == 'N' || c == 'T' || c == 'F')
+            return true;
+    }
+    return false;
 }
 
 static void find_objects(struct slc_findings_maker *maker, const struct slc_summary *summary)
 {
     struct slc_str first = summary->first.text;
+    bool python = summary->type != SLC_TYPE_JSON && is_python(first);
 
     if (summary->type != SLC_TYPE_JSON && !slc_json_looks_like(first))
         return;
     slc_finding_begin(maker);
-    if (memchr(first.data, '\'', first.len) && !memchr(first.data, '"', first.len))
-        slc_buf_append_text(&maker->text, " looks like Python's objects or lists; "
-                                          "prep.json_repair makes them JSON");
-    else
-        slc_buf_append_text(&maker->text, " looks like JSON");
-    slc_finding_end(maker, SLC_SEVERITY_NOTE, SLC_FINDING_OBJECTS);
+    slc_buf_append_text(&maker->text,
+                        python ? " looks like Python's objects or lists" : " looks like JSON");
+    slc_finding_end(maker, SLC_SEVERITY_NOTE, python ? SLC_FINDING_PYTHON : SLC_FINDING_JSON);
 }
 
 static void find_spellings(struct slc_findings_maker *maker, const struct slc_summary *summary)
@@ -163,10 +173,11 @@ static void find_spellings(struct slc_findings_maker *maker, const struct slc_su
             if (!slc_str_eq_nocase(slc_str_trim(a), slc_str_trim(b)))
                 continue;
             slc_finding_begin(maker);
-            slc_buf_append_text(&maker->text, " has spellings of one value: ");
-            quote(&maker->text, &summary->top[i].value);
+            slc_finding_open_detail(maker, " has spellings of one value: ");
+            slc_finding_quote(&maker->text, &summary->top[i].value);
             slc_buf_append_text(&maker->text, " and ");
-            quote(&maker->text, &summary->top[j].value);
+            slc_finding_quote(&maker->text, &summary->top[j].value);
+            slc_finding_close_detail(maker, "");
             slc_finding_end(maker, SLC_SEVERITY_ADVICE, SLC_FINDING_SPELLINGS);
             return;
         }
@@ -192,8 +203,9 @@ static void find_spaces(struct slc_findings_maker *maker, const struct slc_summa
     if (!found || found->text.len >= 256)
         return; /* clipped: the space may have been inside */
     slc_finding_begin(maker);
-    slc_buf_append_text(&maker->text, " has values with spaces at their ends, as ");
-    quote(&maker->text, found);
+    slc_finding_open_detail(maker, " has values with spaces at their ends, as ");
+    slc_finding_quote(&maker->text, found);
+    slc_finding_close_detail(maker, "");
     slc_finding_end(maker, SLC_SEVERITY_NOTE, SLC_FINDING_SPACES);
 }
 

@@ -149,10 +149,7 @@ void slc_page_finding(struct slc_page *page, const struct slc_finding *finding, 
 
 bool slc_page_is_bare(const struct slc_finding *finding)
 {
-    struct slc_str end = SLC_STR(" missing"), text = finding->text;
-
-    return finding->kind == SLC_FINDING_MISSING && text.len >= end.len &&
-           memcmp(text.data + text.len - end.len, end.data, end.len) == 0;
+    return finding->kind == SLC_FINDING_MISSING || finding->kind == SLC_FINDING_MOSTLY_MISSING;
 }
 
 char slc_page_kind(enum slc_type type)

@@ -476,9 +476,13 @@ bool slc_profile_html(struct slc_buf *out, const struct slc_profile_page *in)
 {
     struct slc_page page = {
         .out = out, .in = in, .has_hover = in->schema->n_fields <= HOVER_COLUMNS};
-    bool is_done = slc_findings_make(in->schema, in->summaries, in->n_rows, in->n_rejected, 0,
-                                     &page.findings) &&
-                   chain_findings(&page);
+    struct slc_findings_input input = {.schema = in->schema,
+                                       .summaries = in->summaries,
+                                       .n_rows = in->n_rows,
+                                       .n_rejected = in->n_rejected,
+                                       .first_reject_row = in->first_reject_row,
+                                       .first_reject_reason = in->first_reject_reason};
+    bool is_done = slc_findings_make(&input, 0, &page.findings) && chain_findings(&page);
 
     if (is_done) {
         write_head(&page);

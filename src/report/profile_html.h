@@ -28,10 +28,12 @@ struct slc_profile_page {
     const struct slc_summary *summaries; /* one a field */
     int64_t n_rows;                      /* taken */
     int64_t n_rejected;
-    int64_t size_bytes;          /* of the file; -1: not known */
-    int64_t memory_before_bytes; /* as typed columns; -1: not known */
-    int64_t memory_after_bytes;  /* after downcast; -1: not known */
-    int64_t made_usec;           /* when, UTC since 1970; 0: not said */
+    int64_t first_reject_row;        /* of the file, from 1; 0: not known */
+    const char *first_reject_reason; /* with it; may be NULL */
+    int64_t size_bytes;              /* of the file; -1: not known */
+    int64_t memory_before_bytes;     /* as typed columns; -1: not known */
+    int64_t memory_after_bytes;      /* after downcast; -1: not known */
+    int64_t made_usec;               /* when, UTC since 1970; 0: not said */
 };
 
 /* Append the page. The same page for the same input. False when memory ran

@@ -112,11 +112,11 @@ void slc_show_bytes(struct slc_buf *buf, int64_t bytes)
     double value = (double)bytes;
     size_t unit = 0;
 
-    while (value >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+    while (fabs(value) >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
         value /= 1000.0;
         unit++;
     }
-    if (unit > 0 && value < 99.95)
+    if (unit > 0 && fabs(value) < 99.95)
         value = round(value * 10.0) / 10.0;
     else
         value = round(value);

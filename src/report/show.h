@@ -26,7 +26,7 @@ void slc_show_number(struct slc_buf *buf, double value);
 /* "7.1 %", "<0.1 %", ">99.9 %"; "0 %" and "100 %" mean none and all. */
 void slc_show_share(struct slc_buf *buf, int64_t part, int64_t whole);
 
-/* "12.3 MB", in powers of 1,000. */
+/* "12.3 MB", "1 kB", in powers of 1,000. */
 void slc_show_bytes(struct slc_buf *buf, int64_t bytes);
 
 /* A mean or quantile of a column of that type: of dates a day, of date-times a

@@ -54,7 +54,8 @@ def environment(folder):
 
 
 def expect_loaded(text):
-    for name, rows in (("sample_us_users", 5000), ("weather_stations", 1200), ("products", 800)):
+    for name, rows in (("sample_us_users", 5000), ("weather_stations", 1200), ("products", 800),
+                       ("AVATAR_SAMPLE", r"\d+")):
         assert re.search(rf"^{name} +{rows} +\d+ +0 +[\d.]+$", text, re.MULTILINE), text
     return re.search(r"http://127\.0\.0\.1:\d+", text)[0]
 

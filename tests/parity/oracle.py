@@ -128,7 +128,7 @@ class Column:
             return "", True
         if self.kind == "number" and strategy in ("mean", "median"):
             imputer = SimpleImputer(strategy=strategy)
-            return float(imputer.fit(self.numbers.reshape(-1, 1)).statistics_[0]), strategy != "mean"
+            return float(imputer.fit(self.numbers.reshape(-1, 1)).statistics_[0]), False
         # Booleans and dates have no mean; scikit-learn takes the smallest of the most frequent values.
         if self.kind == "number" and not self.is_whole:
             return float(SimpleImputer(strategy="most_frequent").fit(self.numbers.reshape(-1, 1)).statistics_[0]), True

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 import harness
 import oracle
@@ -62,8 +63,8 @@ def table(path):
                        na_values={name: [""] for name in NUMBERS + ("joined", "active")})
 
 
-def check_cells(client, train, today, impute, scale):
-    """`today`'s rows in Redis against a pipeline that saw `train` alone."""
+def check_cells(client, train, today, impute, scalers):
+    """`today`'s rows in Redis against a pipeline that saw `train` alone; `scalers` makes one for a column."""
     columns = json.loads(harness.meta(client, "today")["COLUMNS"])
     assert columns == list(COLUMNS[1:-1])  # the plan's order, without the index and the new column
     rows = {key.decode(): json.loads(row) for key, row in client.hgetall("today").items()}
@@ -72,7 +73,7 @@ def check_cells(client, train, today, impute, scale):
     for name in columns:
         at = columns.index(name)
         if name in NUMBERS:
-            pipeline = make_pipeline(SimpleImputer(strategy=impute), oracle.SCALERS[scale]())
+            pipeline = make_pipeline(SimpleImputer(strategy=impute), scalers(name))
             pipeline.fit(train[[name]].astype(float))
             wanted = pipeline.transform(today[[name]].astype(float))[:, 0].tolist()
         elif name == "city":
@@ -96,7 +97,7 @@ def test_yesterdays_fit_on_todays_rows(cli, client, files, tmp_path, impute, sca
     cli.ok("profile", train, "--index", "key", "--plan-out", plan, "--set", f"prep.impute={impute}", "--set",
            f"prep.scale={scale}", redis=False)
     cli.ok("load", today, "--plan", plan)
-    check_cells(client, table(train), table(today), impute, scale)
+    check_cells(client, table(train), table(today), impute, lambda name: oracle.SCALERS[scale]())
     # The plan in META is the one that was given, and a load of the first file fits the same.
     given = plan.read_text(encoding="utf-8")
     fields = harness.meta(client, "today")
@@ -107,6 +108,66 @@ def test_yesterdays_fit_on_todays_rows(cli, client, files, tmp_path, impute, sca
     fitted = json.loads(harness.meta(client, "train")["PLAN"])
     assert fitted["columns"] == json.loads(given)["columns"]
     assert fitted["source"] == json.loads(given)["source"]
+
+
+@pytest.mark.parametrize("clip", (False, True))
+@pytest.mark.parametrize("low, high", ((-1, 1), (0, 10), (-0.3, 0.1)))
+def test_ranges_of_minmax(cli, client, files, tmp_path, low, high, clip):
+    """feature_range and clip, for all columns and for single ones, on rows outside of the range fitted."""
+    train, today = files
+    plan = tmp_path / "plan.json"
+    wishes = ["--set", f"prep.scale_min={low}", "--set", f"prep.scale_max={high}", "--set",
+              f"prep.scale_clip={str(clip).lower()}", "--set", "prep.columns.income.scale_max=100", "--set",
+              f"prep.columns.visits.scale_clip={str(not clip).lower()}"]
+    cli.ok("profile", train, "--index", "key", "--plan-out", plan, *wishes, redis=False)
+    cli.ok("load", today, "--plan", plan)
+
+    def ranges(name):
+        return (low, 100 if name == "income" else high), clip != (name == "visits")
+
+    check_cells(client, table(train), table(today), "mean", lambda name: MinMaxScaler(ranges(name)[0], clip=ranges(name)[1]))
+    columns = json.loads(harness.meta(client, "today")["COLUMNS"])
+    rows = [json.loads(row) for row in client.hvals("today")]
+    documents = (json.loads(harness.meta(client, "today")["SCALE"])["columns"],
+                 {column["name"]: column["scale"] for column in json.loads(plan.read_text(encoding="utf-8"))["columns"]})
+    outside = 0
+    for name in NUMBERS:
+        bounds, clips = ranges(name)
+        for document in documents:
+            assert document[name]["feature_range"] == list(bounds) and document[name]["clip"] is clips
+        values = [row[columns.index(name)] for row in rows]
+        beyond = sum(not bounds[0] <= value <= bounds[1] for value in values)
+        assert not (clips and beyond)
+        outside += beyond
+    assert clip or outside > 100  # or the second file tells nothing
+    # The same wishes at the load of the first file fit the same plan.
+    cli.ok("load", train, "--index", "key", *wishes)
+    assert json.loads(harness.meta(client, "train")["PLAN"])["columns"] == json.loads(plan.read_text(encoding="utf-8"))["columns"]
+
+
+@pytest.mark.parametrize("wish, words", (
+    ("prep.scale_min=1", "prep.scale_max (default) has to be above prep.scale_min"),
+    ("prep.columns.age.scale_max=-1", "prep.columns.age: scale_max has to be above"),
+    ("prep.scale_max=wide", "is no number"),
+))
+def test_ranges_that_are_none(cli, files, tmp_path, wish, words):
+    train, _ = files
+    plan = tmp_path / "plan.json"
+    done = cli("profile", train, "--index", "key", "--plan-out", plan, "--set", wish, redis=False)
+    assert done.returncode == 2 and words in done.stderr and not plan.exists()
+
+
+def test_lossy_keeps_what_float32_does_not_reach(cli, client, tmp_path):
+    train, today, plan = (tmp_path / name for name in ("train.csv", "today.csv", "plan.json"))
+    train.write_text("key,x,y\na,0.1,1.5\nb,0.3,2.5\nc,0.7,\n", encoding="utf-8")
+    today.write_text("key,x,y\na,0.1,1.7\nb,1e39,0.3\nc,-1e300,\n", encoding="utf-8")
+    cli.ok("profile", train, "--index", "key", "--plan-out", plan, "--set", "prep.downcast=lossy", "--set", "prep.scale=none",
+           redis=False)
+    cli.ok("load", today, "--plan", plan)
+    rows = {key.decode(): json.loads(row) for key, row in client.hgetall("today").items()}
+    assert [rows[key][0] for key in "abc"] == [float(np.float32(0.1)), 1e39, -1e300]
+    assert [rows[key][1] for key in "abc"] == [float(np.float32(value)) for value in (1.7, 0.3, 2)]
+    assert json.loads(harness.meta(client, "today")["DTYPES"]) == {"x": "float64", "y": "float32"}
 
 
 def test_a_plan_on_its_own_file_changes_nothing(cli, client, files, tmp_path):
@@ -126,11 +187,14 @@ def test_a_plan_on_its_own_file_changes_nothing(cli, client, files, tmp_path):
     assert json.loads(fitted["DRIFT"]) == {"version": 1, "against": None}
 
 
-def test_the_python_of_the_documentation(cli, client, files, tmp_path):
+@pytest.mark.parametrize("wishes", ((), ("prep.scale_min=-1", "prep.scale_max=2.5", "prep.columns.age.scale_clip=true")))
+def test_the_python_of_the_documentation(cli, client, files, tmp_path, wishes):
     """docs/plan.md's functions make of a row, by the document alone, what stands in Redis, and take it back."""
+    clipped = {"age"} if wishes else set()
+    wishes = [part for wish in wishes for part in ("--set", wish)]
     train, today = files
     plan = tmp_path / "plan.json"
-    cli.ok("profile", train, "--index", "key", "--plan-out", plan, redis=False)
+    cli.ok("profile", train, "--index", "key", "--plan-out", plan, *wishes, redis=False)
     cli.ok("load", today, "--plan", plan)
     with open(os.path.join(harness.ROOT, "docs", "plan.md"), encoding="utf-8") as source:
         blocks = re.findall(r"```python\n(.*?)```", source.read(), re.S)
@@ -148,7 +212,7 @@ def test_the_python_of_the_documentation(cli, client, files, tmp_path):
         assert list(made) == columns
         assert list(made.values()) == landed  # to the last bit
         for name, value in names["invert"](dict(zip(columns, landed)), scale).items():
-            if read[name] is not None and name in NUMBERS:
+            if read[name] is not None and name in NUMBERS and name not in clipped:
                 assert math.isclose(value, read[name], rel_tol=1e-9, abs_tol=1e-9)
 
 

@@ -97,7 +97,7 @@ class Program(unittest.TestCase):
             for line in done.stdout.split("\n"):
                 wide = sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in line)
                 self.assertLessEqual(wide, 80, line)
-            self.assertIn("1 of 10 rows cannot be taken", done.stdout)
+            self.assertIn("1 of 10 rows (10 %) does not fit and is rejected; it is row 10: ", done.stdout)
             said = json.loads(run("profile", path, "--json").stdout)
             self.assertEqual((said["file"], said["rows_read"], said["rows_rejected"]), (path, 10, 1))
             self.assertEqual(said["first_reject"]["row"], 10)

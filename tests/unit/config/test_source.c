@@ -318,11 +318,13 @@ static void column_variables(void **state)
 
     apply(config, ENVIRONMENT("SLUICE_PREP_COLUMNS_age_IMPUTE=median",
                               "SLUICE_PREP_COLUMNS_Zip_Code_IMPUTE_VALUE=0",
+                              "SLUICE_PREP_COLUMNS_my_age_SCALE_MIN=-1",
                               "SLUICE_PREP_COLUMNS_x_impute_DROP=1"));
     assert_string_equal(slc_config_column(config, SLC_STR("age"), "impute"), "median");
     assert_string_equal(slc_config_column(config, SLC_STR("Zip_Code"), "impute_value"), "0");
+    assert_string_equal(slc_config_column(config, SLC_STR("my_age"), "scale_min"), "-1");
     assert_string_equal(slc_config_column(config, SLC_STR("x_impute"), "drop"), "true");
-    assert_int_equal(slc_config_column_count(config), 3);
+    assert_int_equal(slc_config_column_count(config), 4);
     apply_fails(ENVIRONMENT("SLUICE_PREP_COLUMNS_age_MODE=x"), "STEP one of IMPUTE");
     apply_fails(ENVIRONMENT("SLUICE_PREP_COLUMNS_IMPUTE=x"), "STEP one of IMPUTE");
     apply_fails(ENVIRONMENT("SLUICE_PREP_COLUMNS__IMPUTE=x"), "STEP one of IMPUTE");

@@ -74,6 +74,10 @@ static void values(void **state)
     assert_string_equal(items[4], "2.50");
     assert_string_equal(slc_config_text(config, "reader.header"), "yes");
     assert_int_equal(slc_config_origin(config, "prep.scale"), SLC_ORIGIN_DEFAULT);
+    takes(config, "{\"scale_min\": -2.5, \"scale_max\": 1e1, \"scale_clip\": true}");
+    assert_true(slc_config_number(config, "prep.scale_min") == -2.5);
+    assert_true(slc_config_number(config, "prep.scale_max") == 10);
+    assert_true(slc_config_bool(config, "prep.scale_clip"));
     takes(config, "{\"na_values\": \"x,y\"}");
     assert_int_equal(slc_config_list(config, "reader.na_values", &items), 2);
     takes(config, "{\"na_values\": []}");
@@ -156,6 +160,10 @@ static void refused(void **state)
     refuses("[1]", "are no object");
     refuses("\"impute\"", "are no object");
     refuses("{\"delimiter\": \"'\", \"quote\": \"'\"}", "the same character");
+    refuses("{\"scale_min\": 1}",
+            "prep.scale_max (default) has to be above prep.scale_min (ticket)");
+    refuses("{\"columns\": {\"a\": {\"scale_max\": -0.5}}}", "prep.columns.a: scale_max has to be");
+    refuses("{\"scale_max\": [1]}", "takes one value, not a list");
     assert_true(slc_config_apply_ticket(*state, NULL, &error));
     takes(*state, "{}");
 }

@@ -1,6 +1,8 @@
 /* Every kind of value: what is taken, what it becomes, what is refused. */
 #include "helper.h"
 
+#include <math.h>
+
 static void defaults(void **state)
 {
     struct slc_config *config = *state;
@@ -55,6 +57,72 @@ static void integers(void **state)
     set_fails(config, "http.port=8e1", "is no whole number", "");
     set_fails(config, "http.port=99999999999999999999999", "is no whole number", "");
     assert_int_equal(slc_config_int(config, "http.port"), 65535);
+}
+
+static void numbers(void **state)
+{
+    struct slc_config *config = *state;
+    SLC_AUTO_CONFIG struct slc_config *clone = NULL;
+    SLC_AUTO_BUF struct slc_buf shown = {0};
+
+    assert_true(slc_config_number(config, "prep.scale_min") == 0);
+    assert_true(slc_config_number(config, "prep.scale_max") == 1);
+    set(config, "prep.scale_min= -1.5e-1 ");
+    assert_true(slc_config_number(config, "prep.scale_min") == -0.15);
+    slc_config_show(config, slc_option_find(SLC_STR("prep.scale_min")), &shown);
+    assert_string_equal(slc_buf_text(&shown), "-0.15");
+    clone = slc_config_clone(config);
+    assert_non_null(clone);
+    assert_true(slc_config_number(clone, "prep.scale_min") == -0.15);
+    set(config, "prep.scale_min=-0");
+    assert_false(signbit(slc_config_number(config, "prep.scale_min")));
+    set(config, "prep.scale_max=1e100");
+    assert_true(slc_config_number(config, "prep.scale_max") == 1e100);
+    set_fails(config, "prep.scale_max=1.1e100",
+              "prep.scale_max: \"1.1e100\" is out of range; allowed: -1e+100 to 1e+100", "--set");
+    set_fails(config, "prep.scale_max=-1e999", "is out of range", "");
+    set_fails(config, "prep.scale_max=", "is no number", "-1e+100 to 1e+100");
+    set_fails(config, "prep.scale_max=1,5", "\"1,5\" is no number", "");
+    set_fails(config, "prep.scale_max=nan", "is no number", "");
+    set_fails(config, "prep.scale_max=inf", "is no number", "");
+    set_fails(config, "prep.scale_max=0x1", "is no number", "");
+    set_fails(config, "prep.scale_max=1 2", "is no number", "");
+    assert_true(slc_config_number(config, "prep.scale_max") == 1e100);
+}
+
+static void scale_ranges(void **state)
+{
+    struct slc_config *config = *state;
+    struct slc_error error = {0};
+
+    assert_true(slc_config_check(config, &error));
+    set(config, "prep.scale_min=1");
+    assert_false(slc_config_check(config, &error));
+    assert_int_equal(error.code, SLC_ERR_CONFIG);
+    assert_string_equal(error.message,
+                        "prep.scale_max (default) has to be above prep.scale_min (--set)");
+    set(config, "prep.scale_max=10");
+    assert_true(slc_config_check(config, &error));
+
+    /* A column's bound counts together with the general other one. */
+    set(config, "prep.columns.a.scale_min=10");
+    assert_false(slc_config_check(config, &error));
+    assert_non_null(strstr(error.message, "prep.columns.a: scale_max has to be above scale_min"));
+    set(config, "prep.columns.a.scale_max=11.5");
+    set(config, "prep.columns.b.scale_clip=yes");
+    set(config, "prep.columns.c=d.scale_max=2");
+    assert_true(slc_config_check(config, &error));
+    assert_true(slc_config_column_number(config, 0, SLC_COLUMN_SCALE_MIN, 1) == 10);
+    assert_true(slc_config_column_number(config, 0, SLC_COLUMN_SCALE_MAX, 10) == 11.5);
+    assert_int_equal(slc_config_column_choice(config, 0, SLC_COLUMN_SCALE_CLIP), -1);
+    assert_true(slc_config_column_number(config, 1, SLC_COLUMN_SCALE_MIN, 1) == 1);
+    assert_int_equal(slc_config_column_choice(config, 1, SLC_COLUMN_SCALE_CLIP), 1);
+    assert_string_equal(slc_config_column_name(config, 2), "c=d");
+    assert_true(slc_config_column_number(config, 2, SLC_COLUMN_SCALE_MAX, 10) == 2);
+    set_fails(config, "prep.columns.a.scale_min=low",
+              "prep.columns.a.scale_min: \"low\" is no number", "");
+    for (int step = 0; step < SLC_COLUMN_STEPS; step++)
+        assert_true(strlen(slc_column_step_name((enum slc_column_step)step)) > 0);
 }
 
 static void booleans(void **state)
@@ -479,11 +547,11 @@ static void free_takes_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(defaults),   TEST(integers),        TEST(booleans),     TEST(choices),
-        TEST(characters), TEST(sizes),           TEST(durations),    TEST(rates),
-        TEST(lists),      TEST(networks),        TEST(texts),        TEST(keys),
-        TEST(secrets),    TEST(columns),         TEST(many_columns), TEST(contradictions),
-        TEST(cloning),    TEST(free_takes_null),
+        TEST(defaults),     TEST(integers),       TEST(numbers),    TEST(scale_ranges),
+        TEST(booleans),     TEST(choices),        TEST(characters), TEST(sizes),
+        TEST(durations),    TEST(rates),          TEST(lists),      TEST(networks),
+        TEST(texts),        TEST(keys),           TEST(secrets),    TEST(columns),
+        TEST(many_columns), TEST(contradictions), TEST(cloning),    TEST(free_takes_null),
     };
 
     return cmocka_run_group_tests_name("config values", tests, NULL, NULL);

@@ -28,6 +28,9 @@ IMPUTERS = {
     "CONSTANT": dict(strategy="constant", fill_value=100.0),
     "NONE": None,
 }
+# Ranges for MinMaxScaler, and rows that it was not fitted on.
+RANGES = ((-1.0, 1.0), (0.0, 10.0), (-5.5, -0.1), (0.1, 1e6))
+LATER = [0.0, nan, -8.25, 1e6, 12.0, 5.0, 1.0, 1e3]
 SCALERS = {"MINMAX": MinMaxScaler, "STANDARD": StandardScaler, "MAXABS": MaxAbsScaler, "ROBUST": RobustScaler}
 
 
@@ -70,6 +73,22 @@ for i, (name, (kind, values)) in enumerate(COLUMNS.items()):
             scaler = scaler_class().fit(Y.copy())
             Z = np.ravel(scaler.transform(Y.copy()))
             print(f"    {{{i}, SLC_IMPUTE_{imputer_name}, SLC_SCALE_{scaler_name}, {c(fill)},\n"
+                  f"     {{{', '.join(c(p) for p in parameters(scaler))}}},\n"
+                  f"     {{{', '.join(c(z) for z in Z)}}}}},")
+print("};")
+
+print("\n/* What MinMaxScaler(feature_range, clip), fitted on a column filled with its mean, makes of later_values. */")
+print(f"static const double later_values[N_VALUES] = {{{', '.join(c(v) for v in LATER)}}};\n")
+print("static const struct ranged {\n    int column;\n    double range[2];\n    bool clip;\n"
+      "    double parameters[4];\n    double values[N_VALUES];\n} ranged_expectations[] = {")
+for i, (name, (kind, values)) in enumerate(COLUMNS.items()):
+    X, later = np.array(values, dtype=float).reshape(-1, 1), np.array(LATER).reshape(-1, 1)
+    for feature_range in RANGES:
+        for clip in (False, True):
+            imputer = SimpleImputer(strategy="mean").fit(X)
+            scaler = MinMaxScaler(feature_range=feature_range, clip=clip).fit(imputer.transform(X))
+            Z = np.ravel(scaler.transform(imputer.transform(later)))
+            print(f"    {{{i}, {{{', '.join(map(c, feature_range))}}}, {str(clip).lower()},\n"
                   f"     {{{', '.join(c(p) for p in parameters(scaler))}}},\n"
                   f"     {{{', '.join(c(z) for z in Z)}}}}},")
 print("};")

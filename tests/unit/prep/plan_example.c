@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 
-enum { N_ROWS = 8, N_COLUMNS = 7 };
+enum { N_ROWS = 8, N_COLUMNS = 9 };
 
 static void print_rows(const struct table *t)
 {
@@ -56,6 +56,12 @@ int main(void)
     t.wishes[5].impute = SLC_IMPUTE_NONE;
     table_texts(&t, 6, texts);
     t.wishes[6].impute = SLC_IMPUTE_MOST_FREQUENT;
+    for (int i = 7; i < 9; i++) {
+        table_numbers(&t, i, SLC_TYPE_FLOAT64, numbers);
+        t.wishes[i].scale_min = i == 7 ? -1 : 0;
+        t.wishes[i].scale_max = i == 7 ? 1 : 10;
+        t.wishes[i].scale_clip = i == 7;
+    }
 
     table_profile(&t);
     table_fit(&t);

@@ -13,6 +13,7 @@ void table_begin(struct table *table, int64_t n_columns, int64_t n_rows)
     for (int64_t i = 0; i < n_columns; i++) {
         names[i] = (struct slc_str){.data = &letters[i], .len = 1};
         table->wishes[i].json_repair = true;
+        table->wishes[i].scale_max = 1.0;
     }
     assert_true(slc_schema_init(&table->schema, names, n_columns));
     assert_true(slc_chunk_begin(&table->chunk, n_columns));

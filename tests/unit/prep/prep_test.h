@@ -25,8 +25,8 @@ struct table {
     struct slc_error error;
 };
 
-/* A table of columns "a", "b", ... without types; every wish is mean, minmax,
- * downcast on, JSON repair on. */
+/* A table of columns "a", "b", ... without types; every wish is mean, minmax
+ * to 0 and 1, downcast on, JSON repair on. */
 void table_begin(struct table *table, int64_t n_columns, int64_t n_rows);
 
 /* A column's buffer, zeroed, to be filled by the test. */

@@ -40,7 +40,8 @@ for read, written in zip(before, after):
             original = impute["columns"][name].get("value")
         assert same(got, original, 1e-6 if scale["columns"][name].get("float32") else 1e-12), (name, got, original)
 
-scalers = {"a": MinMaxScaler(), "b": StandardScaler(), "c": MaxAbsScaler(), "d": RobustScaler(), "e": MinMaxScaler()}
+scalers = {"a": MinMaxScaler(), "b": StandardScaler(), "c": MaxAbsScaler(), "d": RobustScaler(), "e": MinMaxScaler(),
+           "h": MinMaxScaler((-1, 1), clip=True), "i": MinMaxScaler((0, 10))}
 for name, scaler in scalers.items():
     i = names.index(name)
     column = np.array([[np.nan if r[i] is None else r[i]] for r in before])
@@ -49,4 +50,18 @@ for name, scaler in scalers.items():
     tolerance = 1e-6 if name == "e" else 1e-12
     for got, want in zip([r[i] for r in after], expected):
         assert same(got, float(want), tolerance), (name, got, want)
+# What lies outside of the fit: clipped or not, and a double that float32 does not reach stays.
+for value in (-1e3, 1e3, 10.0, -2.25):
+    for name in ("h", "i"):
+        column = [[np.nan if r[names.index(name)] is None else r[names.index(name)]] for r in before]
+        fitted = make_pipeline(SimpleImputer(strategy=impute["columns"][name]["strategy"]), scalers[name]).fit(column)
+        got = snippet["transform"]({name: value}, impute, scale)[name]
+        assert same(got, float(fitted.transform([[value]])[0, 0])), (name, value, got)
+        assert name != "h" or -1 <= got <= 1
+lossy = {"columns": {"x": {"strategy": "none", "float32": True}}}
+for value in (0.1, 3.4028235677973362e38, 3.4028235677973366e38, -1e300):
+    with np.errstate(over="ignore"):
+        rounded = float(np.float32(value))
+    got = snippet["transform"]({"x": value}, {"columns": {"x": {}}}, lossy)["x"]
+    assert got == (value if math.isinf(rounded) else rounded), (value, got)
 print(f"{len(before)} rows of {len(names)} columns: equal")

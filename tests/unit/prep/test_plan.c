@@ -238,6 +238,114 @@ static void test_lossy_rounds_to_float(void **state)
     table_end(&t);
 }
 
+/* By a given plan, values that it was not fitted on: what float does not reach
+ * stays as it is, and the type says so. */
+static void test_lossy_keeps_what_float_does_not_reach(void **state)
+{
+    static const double seen[] = {0.1, 1, 2, -3};
+    static const double later[] = {0.1, 1e39, -1e300, INFINITY};
+    static const double near[] = {0.1, 0x1.fffffefffffffp127, 0x1.ffffffp127, -0x1.ffffffp127};
+    struct slc_outcome outcome[1];
+    struct table fitted, t;
+
+    (void)state;
+    table_begin(&fitted, 1, 4);
+    table_numbers(&fitted, 0, SLC_TYPE_FLOAT64, seen);
+    fitted.wishes[0].downcast = SLC_DOWNCAST_LOSSY;
+    fitted.wishes[0].scale = SLC_SCALE_NONE;
+    table_profile(&fitted);
+    table_fit(&fitted);
+    assert_int_equal(fitted.plan.columns[0].downcast, SLC_DOWNCAST_LOSSY);
+
+    table_begin(&t, 1, 4);
+    table_numbers(&t, 0, SLC_TYPE_FLOAT64, later);
+    slc_outcome_init(outcome, 1);
+    assert_true(slc_plan_apply(&fitted.plan, &t.chunk, outcome, &t.error));
+    assert_true(t.chunk.columns[0].float64s[0] == (double)0.1f);
+    assert_true(t.chunk.columns[0].float64s[1] == 1e39);
+    assert_true(t.chunk.columns[0].float64s[2] == -1e300);
+    assert_true(isinf(t.chunk.columns[0].float64s[3]));
+    assert_string_equal(slc_plan_final_type(&fitted.plan.columns[0], &fitted.summaries[0], outcome),
+                        "float64");
+    table_end(&t);
+
+    /* Where rounding goes down to the largest float, and where it goes on. */
+    table_begin(&t, 1, 4);
+    table_numbers(&t, 0, SLC_TYPE_FLOAT64, near);
+    slc_outcome_init(outcome, 1);
+    assert_true(slc_plan_apply(&fitted.plan, &t.chunk, outcome, &t.error));
+    assert_true(t.chunk.columns[0].float64s[1] == (double)0x1.fffffep127);
+    assert_true(t.chunk.columns[0].float64s[2] == near[2]);
+    assert_true(t.chunk.columns[0].float64s[3] == near[3]);
+    table_end(&t);
+    table_end(&fitted);
+}
+
+/* ---- Ranges -------------------------------------------------------------------- */
+
+static void test_a_range_that_does_not_ascend_is_refused(void **state)
+{
+    static const double ranges[][2] = {{1, 1}, {1, -1}, {NAN, 1}, {0, NAN}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        struct table t;
+
+        table_begin(&t, 1, 4);
+        table_numbers(&t, 0, SLC_TYPE_INT64, whole);
+        t.wishes[0].scale_min = ranges[i][0];
+        t.wishes[0].scale_max = ranges[i][1];
+        table_profile(&t);
+        assert_false(
+            slc_plan_fit(&t.schema, t.summaries, t.profile, &t.options, &t.plan, &t.error));
+        assert_int_equal(t.error.code, SLC_ERR_CONFIG);
+        assert_non_null(strstr(t.error.message, "scale_max has to be above"));
+        table_end(&t);
+        /* The other scalers have no range. */
+        table_begin(&t, 1, 4);
+        table_numbers(&t, 0, SLC_TYPE_INT64, whole);
+        t.wishes[0].scale_min = ranges[i][0];
+        t.wishes[0].scale_max = ranges[i][1];
+        t.wishes[0].scale = SLC_SCALE_STANDARD;
+        table_run(&t);
+        table_end(&t);
+    }
+}
+
+/* Infinities take no part in a fit; clipped they are what they are beyond. A gap
+ * stays a gap, whatever the range. */
+static void test_clip_of_infinities_and_gaps(void **state)
+{
+    static const double values[] = {INFINITY, -INFINITY, NAN, 1, 3};
+    static const double wide[] = {INFINITY, -INFINITY, NAN, -1.7e308, 1.7e308};
+    const double *const tables[] = {values, wide};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const double *got;
+        struct table t;
+
+        table_begin(&t, 2, 5);
+        for (int column = 0; column < 2; column++) {
+            table_numbers(&t, column, SLC_TYPE_FLOAT64, tables[i]);
+            t.wishes[column].impute = SLC_IMPUTE_NONE;
+            t.wishes[column].scale_min = 2;
+            t.wishes[column].scale_max = 10;
+            t.wishes[column].scale_clip = column == 1;
+        }
+        table_run(&t);
+        assert_int_equal(t.plan.columns[0].scale, SLC_SCALE_MINMAX);
+        got = t.chunk.columns[0].float64s;
+        assert_true(isinf(got[0]) && got[0] > 0 && isinf(got[1]) && got[1] < 0 && got[2] == 0);
+        got = t.chunk.columns[1].float64s;
+        assert_true(got[0] == 10 && got[1] == 2 && got[2] == 0);
+        assert_int_equal(t.chunk.columns[1].n_missing, 1);
+        if (i == 0)
+            assert_true(got[3] == 2 && got[4] == 10);
+        table_end(&t);
+    }
+}
+
 /* Blocks, their remainders, and the careful way for large values. */
 static void test_outcomes_of_long_columns(void **state)
 {
@@ -422,6 +530,8 @@ static void test_documents(void **state)
     table_numbers(&t, 5, SLC_TYPE_DATE, days);
     t.options.index_column = 0;
     t.wishes[1].impute = SLC_IMPUTE_MEDIAN;
+    t.wishes[1].scale_min = -1;
+    t.wishes[1].scale_clip = true;
     t.wishes[2].impute = SLC_IMPUTE_NONE;
     t.wishes[2].scale = SLC_SCALE_ROBUST;
     t.wishes[2].downcast = SLC_DOWNCAST_LOSSY;
@@ -442,7 +552,8 @@ static void test_documents(void **state)
     assert_string_equal(
         slc_buf_text(&buf),
         "{\"version\":1,\"columns\":{"
-        "\"b\":{\"strategy\":\"minmax\",\"data_min\":0,\"data_max\":10,\"scale\":0.1,\"min\":0},"
+        "\"b\":{\"strategy\":\"minmax\",\"data_min\":0,\"data_max\":10,\"scale\":0.2,\"min\":-1,"
+        "\"feature_range\":[-1,1],\"clip\":true},"
         "\"c\":{\"strategy\":\"robust\",\"center\":2.5,\"scale\":5,\"float32\":true},"
         "\"d\":{\"strategy\":\"none\"},\"e\":{\"strategy\":\"none\"},"
         "\"f\":{\"strategy\":\"none\"}}}");
@@ -461,6 +572,9 @@ int main(void)
         cmocka_unit_test(test_table_without_rows),
         cmocka_unit_test(test_smallest_type_that_holds_the_column),
         cmocka_unit_test(test_lossy_rounds_to_float),
+        cmocka_unit_test(test_lossy_keeps_what_float_does_not_reach),
+        cmocka_unit_test(test_a_range_that_does_not_ascend_is_refused),
+        cmocka_unit_test(test_clip_of_infinities_and_gaps),
         cmocka_unit_test(test_outcomes_of_long_columns),
         cmocka_unit_test(test_outcomes_merge),
         cmocka_unit_test(test_json_is_mended),

@@ -69,6 +69,8 @@ static void fill_table(struct table *t)
         table_numbers(t, i, SLC_TYPE_FLOAT64, gaps);
         t->wishes[i].scale = (enum slc_scale)i;
     }
+    t->wishes[0].scale_min = -0.1;
+    t->wishes[0].scale_clip = true;
     t->wishes[1].impute = SLC_IMPUTE_MEDIAN;
     t->wishes[2].impute = SLC_IMPUTE_NONE;
     t->wishes[3].downcast = SLC_DOWNCAST_LOSSY;
@@ -124,6 +126,10 @@ static void test_a_fitted_plan_survives(void **state)
         assert_int_equal(a->impute, b->impute);
         assert_int_equal(a->fill.type, b->fill.type);
         assert_int_equal(a->scale, b->scale);
+        if (a->scale == SLC_SCALE_MINMAX) {
+            assert_true(a->range_min == b->range_min && a->range_max == b->range_max);
+            assert_int_equal(a->clip, b->clip);
+        }
         assert_int_equal(a->downcast, b->downcast);
         assert_int_equal(a->fit_is_exact, b->fit_is_exact);
     }
@@ -183,7 +189,8 @@ static void test_a_read_plan_does_the_same(void **state)
 #define NO_SCALE "\"scale\":{\"strategy\":\"none\"}"
 #define STANDARD "\"scale\":{\"strategy\":\"standard\",\"center\":0.5,\"scale\":2,\"var\":4}"
 #define MINMAX                                                                                     \
-    "\"scale\":{\"strategy\":\"minmax\",\"data_min\":1,\"data_max\":3,\"scale\":0.5,\"min\":-0.5}"
+    "\"scale\":{\"strategy\":\"minmax\",\"data_min\":1,\"data_max\":3,\"scale\":0.5,\"min\":-0.5," \
+    "\"feature_range\":[0,1],\"clip\":false}"
 #define TAIL "\n]}"
 #define ONE(types, rest)                                                                           \
     HEAD COLUMN("a", types, rest)                                                                  \
@@ -226,7 +233,8 @@ static void test_other_layouts_mean_the_same(void **state)
 {
     struct slc_plan_document document = parsed(
         " {\t\"columns\" : [ {\"exact\":true,\"downcast\":\"on\",\"scale\":{\"min\":-1E0,"
-        "\"scale\":1.0,\"data_max\":2.0e+0,\"data_min\":1,\"strategy\":\"minmax\"},"
+        "\"clip\":true,\"feature_range\" : [ -1E0 ,1.5e1 "
+        "],\"scale\":1.0,\"data_max\":2.0e+0,\"data_min\":1,\"strategy\":\"minmax\"},"
         "\"impute\":{\"value\":1.5,\"type\":\"float64\",\"strategy\":\"\\u006dean\"},"
         "\"json_repair\":false,\"dropped\":null,\"index\":false,\"out_type\":\"float64\","
         "\"in_type\":\"int64\",\"name\":\"\\u00fc\\ud83e\\udd80\\/\"} ] ,\r\n"
@@ -238,6 +246,7 @@ static void test_other_layouts_mean_the_same(void **state)
     assert_true(slc_str_is(column->name, "ü🦀/"));
     assert_int_equal(column->impute, SLC_IMPUTE_MEAN);
     assert_true(column->fill.float64 == 1.5 && column->data_max == 2.0 && column->offset == -1.0);
+    assert_true(column->range_min == -1.0 && column->range_max == 15.0 && column->clip);
     slc_plan_document_release(&document);
 }
 
@@ -310,6 +319,25 @@ static void test_refusals_name_the_path(void **state)
     check_change(good, "\"standard\"", "\"maxabs\"", "columns[0].scale.var: the strategy has no");
     check_change(good, "\"data_min\":1", "\"data_min\":4", "columns[1].scale.data_max");
     check_change(good, "\"scale\":0.5", "\"scale\":-0.5", "columns[1].scale.scale");
+    check_change(good, "[0,1]", "0", "columns[1].scale.feature_range: two numbers");
+    check_change(good, "[0,1]", "{\"0\":1}", "columns[1].scale.feature_range: two numbers");
+    check_change(good, "[0,1]", "[]", "columns[1].scale.feature_range: two numbers");
+    check_change(good, "[0,1]", "[0]", "columns[1].scale.feature_range: two numbers");
+    check_change(good, "[0,1]", "[0,1,2]", "columns[1].scale.feature_range: two numbers");
+    check_change(good, "[0,1]", "[0,[1]]", "columns[1].scale.feature_range: a single");
+    check_change(good, "[0,1]", "[0,\"1\"]", "columns[1].scale.feature_range: a number");
+    check_change(good, "[0,1]", "[0,1e999]", "columns[1].scale.feature_range: a number");
+    check_change(good, "[0,1]", "[0,null]", "columns[1].scale.feature_range: a number");
+    check_change(good, "[0,1]", "[1,1]", "columns[1].scale.feature_range: the second");
+    check_change(good, "[0,1]", "[0,1,]", "columns[1].scale.feature_range: two numbers");
+    check_change(good, "[0,1]", "[0,]", "no JSON");
+    check_change(good, "[0,1]", "[0 1]", "no JSON");
+    check_change(good, ",\"feature_range\":[0,1]", "", "feature_range: it is missing");
+    check_change(good, ",\"clip\":false", "", "columns[1].scale.clip: it is missing");
+    check_change(good, "\"clip\":false", "\"clip\":0", "columns[1].scale.clip: true or false");
+    check_change(good, "\"var\":4", "\"var\":4,\"clip\":true", "columns[0].scale.clip: the");
+    check_change(good, "\"var\":4", "\"var\":4,\"feature_range\":[0,1]",
+                 "columns[0].scale.feature_range: the strategy has no");
     check_change(good, "\"center\":0.5", "\"center\":[0.5]", "columns[0].scale.center: a single");
     check_change(good, "\"center\":0.5", "\"center\":.5", "no JSON");
     check_change(good, "\"center\":0.5", "\"center\":00.5", "no JSON");

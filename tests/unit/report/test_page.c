@@ -124,11 +124,14 @@ static void all_types(void **state)
     (void)state;
     profile_table(&fixture, columns, names, 9, 4, BIG_MEMORY);
     fixture.page.n_rejected = 3;
+    fixture.page.first_reject_row = 2;
+    fixture.page.first_reject_reason = "too <few> fields";
     fixture.page.memory_before_bytes = 2000000;
     fixture.page.memory_after_bytes = 500000;
     fixture.page.made_usec = INT64_C(1645536000000000);
     write_page(&fixture);
-    assert_true(has(&fixture, "3 of 7 rows were rejected (42.9 %)"));
+    assert_true(has(&fixture, "3 of 7 rows (42.9 %) do not fit and are rejected; the first is row "
+                              "2: too &lt;few&gt; fields"));
     assert_true(has(&fixture, "500 kB downcast"));
     assert_true(has(&fixture, "2022-02-22 13:20:00 UTC"));
     assert_true(has(&fixture, "18,446,744,073,709,551,615"));
@@ -262,7 +265,7 @@ static void nothing_in_it(void **state)
     profile_table(&fixture, &column, &name, 1, 0, BIG_MEMORY);
     fixture.page.size_bytes = -1;
     write_page(&fixture);
-    assert_true(has(&fixture, "the table has no rows"));
+    assert_true(has(&fixture, "The table has no rows"));
     assert_false(has(&fixture, "File size"));
     destroy(&fixture);
     profile_table(&fixture, &column, &name, 1, 5, BIG_MEMORY);

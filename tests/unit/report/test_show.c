@@ -74,7 +74,11 @@ static void sizes(void **state)
     assert_shown(slc_show_bytes(b, 1000), "1 kB");
     assert_shown(slc_show_bytes(b, 12345678), "12.3 MB");
     assert_shown(slc_show_bytes(b, 202433012), "202 MB");
+    assert_shown(slc_show_bytes(b, 99949), "99.9 kB");
+    assert_shown(slc_show_bytes(b, 99960), "100 kB");
+    assert_shown(slc_show_bytes(b, 999499), "999 kB");
     assert_shown(slc_show_bytes(b, 999700), "1 MB");
+    assert_shown(slc_show_bytes(b, -1500), "-1.5 kB");
     assert_shown(slc_show_bytes(b, INT64_MAX), "9.2 EB");
 }
 
