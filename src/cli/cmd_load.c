@@ -272,7 +272,7 @@ static int load_batch(struct batch *batch)
         return load_all(batch);
     }
     if (!slc_redis_access_open(batch->config, &access, &error) ||
-        !slc_load_sweep(access.redis, batch->config, NULL, &error))
+        !slc_load_sweep(access.redis, batch->config, true, NULL, &error))
         return slc_cli_fail(&error);
     slc_stop_catch();
     batch->redis = access.redis;

@@ -35,7 +35,7 @@ struct json_object *slc_json_read(struct slc_str text)
     tokener = json_tokener_new_ex(JSON_DEPTH);
     if (!tokener)
         return NULL;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
     object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
     if (json_tokener_get_error(tokener) != json_tokener_success) {
         json_object_put(object);

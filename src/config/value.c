@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/json_check.h"
 #include "base/json.h"
 #include "base/num.h"
 #include "base/utf8.h"
@@ -502,15 +503,20 @@ static bool parse_json_list(const struct slc_option *option, struct slc_str key,
                             struct slc_str text, struct slc_value *ret_value,
                             struct slc_error *error)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(ITEM_DEPTH);
+    struct json_tokener *tokener;
     struct json_object *array = NULL;
     struct slc_str *items = NULL;
     bool done = false;
-    size_t count;
+    size_t count, position;
 
+    if (!slc_json_check(text, ITEM_DEPTH, &position)) {
+        complain(option, key, text, "is no JSON array of texts", error);
+        return false;
+    }
+    tokener = json_tokener_new_ex(ITEM_DEPTH);
     if (!tokener)
         return no_memory(error);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
     array = json_tokener_parse_ex(tokener, text.data, (int)text.len);
     if (!array || json_tokener_get_parse_end(tokener) != text.len ||
         !json_object_is_type(array, json_type_array)) {

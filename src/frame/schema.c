@@ -131,6 +131,22 @@ int64_t slc_schema_find_nocase(const struct slc_schema *schema, struct slc_str n
     return exact;
 }
 
+struct slc_str slc_schema_nearest(const struct slc_schema *schema, struct slc_str wanted)
+{
+    struct slc_str best = SLC_STR("");
+    size_t best_distance = SIZE_MAX;
+
+    for (int64_t i = 0; i < schema->n_fields; i++) {
+        size_t distance = slc_str_distance(schema->fields[i].name, wanted);
+
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = schema->fields[i].name;
+        }
+    }
+    return best;
+}
+
 void slc_schema_release(struct slc_schema *schema)
 {
     if (!schema)

@@ -32,6 +32,9 @@ int64_t slc_schema_find(const struct slc_schema *schema, struct slc_str name);
 /* The same without regard to ASCII case, when the exact name is not there. */
 int64_t slc_schema_find_nocase(const struct slc_schema *schema, struct slc_str name);
 
+/* The name that is most like `wanted`, for messages; empty without columns. */
+struct slc_str slc_schema_nearest(const struct slc_schema *schema, struct slc_str wanted);
+
 void slc_schema_release(struct slc_schema *schema);
 
 #endif

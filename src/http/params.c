@@ -7,7 +7,7 @@
 
 #include "base/num.h"
 #include "base/utf8.h"
-#include "http/json_check.h"
+#include "base/json_check.h"
 #include "http/params_error.h"
 #include "http/percent.h"
 
@@ -89,7 +89,7 @@ static bool read_json(struct slc_params *params, struct slc_str body)
     tokener = json_tokener_new_ex(SLC_PARAMS_JSON_DEPTH + 1); /* counts the scalars' level, too */
     if (!tokener)
         return false;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
     root = json_tokener_parse_ex(tokener, body.data, (int)body.len);
     bad = json_tokener_get_error(tokener) != json_tokener_success ||
           !json_object_is_type(root, json_type_object);

@@ -65,7 +65,7 @@ bool slc_ticket_loader_connect(struct slc_ticket_loader *loader, int64_t *ret_sw
     if (!loader->redis)
         return false;
     if (!loader->swept)
-        loader->swept = slc_load_sweep(loader->redis, loader->options.config, ret_swept, error);
+        loader->swept = slc_load_sweep(loader->redis, loader->options.config, true, ret_swept, error);
     return loader->swept;
 }
 
@@ -121,15 +121,23 @@ static void note_ticket(struct slc_ticket_report *report, const struct slc_ticke
 /* Bring the ticket up to date; what goes wrong with that is reported apart. */
 static void change_ticket(struct work *work, const struct slc_ticket_change *change)
 {
+    struct slc_ticket_report *report = work->report;
     SLC_AUTO_TICKET struct slc_ticket *now = NULL;
     enum slc_rewrite rewrite;
 
     if (!slc_inbox_change(work->loader->options.inbox, work->loader->redis,
                           work->attempt->ticket_name, work->on_disk, change, &rewrite, &now,
-                          &work->report->ticket_error))
+                          &report->ticket_error))
         return;
-    if (now && (rewrite == SLC_REWRITE_DONE || rewrite == SLC_REWRITE_READ_ONLY))
-        note_ticket(work->report, now);
+    if (now)
+        note_ticket(report, now);
+    if (rewrite == SLC_REWRITE_REPLACED)
+        slc_fail(&report->ticket_error, SLC_ERR_CONFLICT,
+                 "the ticket was changed while it was worked on; it is left as it is now, %s",
+                 slc_ticket_status_name(report->status));
+    else if (rewrite == SLC_REWRITE_VANISHED)
+        slc_fail(&report->ticket_error, SLC_ERR_NOT_FOUND,
+                 "the ticket was removed while it was worked on");
 }
 
 /* The ticket is still to be read, is it gone, or does its state not ask for a
@@ -275,13 +283,21 @@ static bool load_file(struct work *work, struct slc_error *error)
     return true;
 }
 
+/* The peer or the file may be back at another time: a mount that was lost, a
+ * disk that is full. What will not pass by itself is of class FATAL. */
+static bool may_pass(const struct slc_error *error)
+{
+    return error->class == SLC_CLASS_RETRY || error->code == SLC_ERR_MEMORY ||
+           error->code == SLC_ERR_AUTH ||
+           (error->code == SLC_ERR_IO && error->class != SLC_CLASS_FATAL);
+}
+
 /* Say in the ticket why it failed, unless it may go well at another time. */
 static void mark_failed(struct work *work)
 {
     struct slc_ticket_change change = {.status = SLC_TICKET_FAILED, .fault = &work->report->error};
 
-    if (work->report->error.class == SLC_CLASS_RETRY ||
-        work->report->error.code == SLC_ERR_MEMORY || work->report->error.code == SLC_ERR_AUTH)
+    if (may_pass(&work->report->error))
         return;
     change_ticket(work, &change);
     if (work->report->ticket_error.code == SLC_ERR_NONE)
@@ -318,6 +334,9 @@ void slc_ticket_load(struct slc_ticket_loader *loader, struct slc_ticket_try *at
 
     memset(report, 0, sizeof(*report));
     attempt_ticket(&work);
+    /* A load that lost its Redis could not clean up behind itself. */
+    if (report->outcome == SLC_TICKET_OUTCOME_FAILED && report->error.class == SLC_CLASS_RETRY)
+        loader->swept = false;
     if (work.fd >= 0)
         close(work.fd);
     slc_inbox_give(loader->options.inbox, work.dir);

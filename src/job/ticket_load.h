@@ -1,8 +1,9 @@
 /* One ticket of the stream directory, from end to end: may it be loaded, is its
  * data file whole, load it, and say in the ticket what came of it.
  *
- * A fault of the data or the ticket marks the ticket FAILED. Where a peer failed
- * or the load was stopped (class RETRY) the ticket stays as it was, so that it
+ * A fault of the data or the ticket marks the ticket FAILED. Where a peer failed,
+ * the load was stopped (class RETRY) or the file could not be read for a reason
+ * that may pass (IO, but for class FATAL) the ticket stays as it was, so that it
  * can be tried again. */
 #ifndef SLC_JOB_TICKET_LOAD_H
 #define SLC_JOB_TICKET_LOAD_H
@@ -47,8 +48,9 @@ struct slc_ticket_report {
     int64_t wait_ms;               /* WAIT */
     struct slc_load_result result; /* LOADED; what is known of it when FAILED */
     struct slc_error error;        /* FAILED */
-    /* The rows are as reported, but the ticket could not be brought up to date
-     * (code NONE: it was). */
+    /* The rows are as reported, but the ticket could not be brought up to date:
+     * CONFLICT (another one is in its place; status and load_dttm are that one's),
+     * NOT_FOUND (it is gone) or what went wrong. Code NONE: it was. */
     struct slc_error ticket_error;
 };
 
@@ -66,7 +68,8 @@ struct slc_ticket_loader *slc_ticket_loader_new(const struct slc_ticket_loader_o
                                                 struct slc_error *error);
 void slc_ticket_loader_free(struct slc_ticket_loader *loader); /* NULL is fine */
 
-/* Connect when not connected and, the first time, remove what dead loads left.
+/* Connect when not connected and, the first time and after a load that a
+ * peer failed, remove what dead loads left.
  * Loads do it themselves, with patience; this is one try. Errors: those of
  * redis/. `ret_swept` may be NULL. */
 bool slc_ticket_loader_connect(struct slc_ticket_loader *loader, int64_t *ret_swept,

@@ -92,7 +92,7 @@ static struct json_object *parse(struct slc_str json)
         json_tokener_free(tokener);
         return NULL;
     }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
     root = json_tokener_parse_ex(tokener, json.data, (int)json.len);
     json_tokener_free(tokener);
     if (root && !json_object_is_type(root, json_type_object)) {

@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 
-enum { MAX_THREADS = 64, SPARE_PARCELS = 3 };
+enum { MAX_THREADS = 64, SPARE_PARCELS = 3, MOST_KEPT_BYTES = 16 << 20 };
 
 /* An encoded chunk on its way from a worker to the writer. */
 struct parcel {
@@ -67,6 +67,9 @@ static struct parcel *take_parcel(struct shipping *s)
 
 static void give_back(struct shipping *s, struct parcel *parcel)
 {
+    /* What one chunk of giant rows needed is not kept for ordinary ones. */
+    if (parcel->encoded.bytes.capacity > MOST_KEPT_BYTES)
+        slc_buf_release(&parcel->encoded.bytes);
     pthread_mutex_lock(&s->lock);
     parcel->next = s->idle;
     s->idle = parcel;
@@ -108,7 +111,7 @@ static int next_chunk(struct shipping *s, struct slc_chunk *chunk, struct slc_er
 
     if (survey->kept) {
         pthread_mutex_lock(&s->lock);
-        got = s->next_kept < survey->n_chunks;
+        got = s->next_kept < survey->n_kept;
         if (got) {
             struct slc_chunk *kept = &survey->kept[s->next_kept++];
 
@@ -202,8 +205,10 @@ static bool work(struct shipping *s, struct slc_chunk *chunk, struct slc_outcome
 
         if (!parcel)
             return slc_fail(error, SLC_ERR_CANCELLED, "the delivery was stopped");
-        if (s->options->cancel && *s->options->cancel)
+        if (s->options->cancel && *s->options->cancel) {
+            give_back(s, parcel);
             return slc_fail(error, SLC_ERR_CANCELLED, "the load was stopped");
+        }
         got = next_chunk(s, chunk, error);
         if (got == 1 && !fill_parcel(s, chunk, parcel, outcomes, error))
             got = -1;

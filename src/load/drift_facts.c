@@ -170,7 +170,7 @@ struct json_object *slc_drift_profile_read(struct slc_str text, int64_t *ret_n_r
     tokener = json_tokener_new_ex(PROFILE_DEPTH);
     if (!tokener)
         return NULL;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
     root = json_tokener_parse_ex(tokener, text.data, (int)text.len);
     is_whole = json_tokener_get_error(tokener) == json_tokener_success &&
                json_tokener_get_parse_end(tokener) == text.len;

@@ -63,6 +63,7 @@ struct load {
     int64_t n_row_columns;
     struct slc_row_layout layout;
     int64_t started_usec;
+    bool only_rejects; /* no row was taken, and all rejects are written */
 };
 
 static void enter(const struct load *load, enum slc_load_stage stage)
@@ -124,6 +125,31 @@ static bool planned_types(struct load *load, const enum slc_type **ret_types,
     return slc_plan_read_types(&load->job->plan->plan, schema, load->index_field, types, error);
 }
 
+/* Nothing is delivered; people will want to see why. */
+static void write_only_rejects(struct load *load)
+{
+    size_t n = (size_t)load->survey.schema.n_fields + 1;
+    struct slc_column_request *skip_all = slc_arena_calloc(&load->arena, n, sizeof(*skip_all));
+    struct slc_error *error = &load->delivery.rejects_error;
+    SLC_AUTO_BUF struct slc_buf lines = {0};
+    struct slc_chunk chunk = {0};
+    int64_t n_records = 0;
+    bool good = load->rejects && skip_all && slc_reader_rewind(load->reader, error);
+
+    while (good && slc_reader_next(load->reader, &chunk, error) == 1) {
+        good = slc_reader_parse(load->reader, &chunk, skip_all, error);
+        chunk.first_record = n_records;
+        n_records += chunk.n_records;
+        slc_buf_clear(&lines);
+        if (good)
+            slc_rejects_format(&lines, &chunk, chunk.rejects, chunk.n_rejects);
+        good = good && slc_rejects_write(load->rejects, slc_buf_view(&lines), error);
+        slc_reader_recycle(load->reader, &chunk);
+    }
+    slc_chunk_release(&chunk);
+    load->only_rejects = good;
+}
+
 static bool survey(struct load *load, struct slc_error *error)
 {
     const struct slc_config *config = load->job->config;
@@ -143,6 +169,10 @@ static bool survey(struct load *load, struct slc_error *error)
     load->result->size_bytes = slc_reader_size_bytes(load->reader);
     if (!slc_survey_run(load->reader, &options, &load->survey, error) || !check_digest(load, error))
         return false;
+    if (!slc_survey_has_rows(&load->survey, error)) {
+        write_only_rejects(load);
+        return false;
+    }
     load->result->rows_read = load->survey.n_records;
     load->result->survey_seconds = seconds_since(start);
     return true;
@@ -256,7 +286,8 @@ static bool settle_counts(struct load *load, const struct slc_store_counts *coun
     r->duplicate_keys = counts->duplicate_keys;
     slc_plan_memory(load->plan, load->survey.summaries, load->delivery.outcomes, r->rows_read,
                     &r->memory_before_bytes, &r->memory_after_bytes);
-    if (r->rows_written == 0)
+    load->only_rejects = r->rows_written == 0;
+    if (load->only_rejects)
         return slc_fail(error, SLC_ERR_DATA,
                         "none of the %lld rows can be stored: their keys are missing",
                         (long long)r->rows_read);
@@ -320,7 +351,7 @@ static bool find_drift(struct load *load, struct slc_error *error)
 }
 
 /* One try: from an empty staging key to the swap. */
-static bool deliver_once(struct load *load, struct slc_error *error)
+static bool deliver_once(struct load *load, bool again, struct slc_error *error)
 {
     const struct slc_config *config = load->job->config;
     char owner[SLC_OWNER_BYTES];
@@ -332,11 +363,13 @@ static bool deliver_once(struct load *load, struct slc_error *error)
         .pairs_per_command = load->layout.pairs_per_command,
         .window_bytes = slc_config_bytes(config, "redis.window_bytes"),
         .ordinal_keys = load->index_field < 0,
+        .again = again,
     };
     struct slc_store_counts counts;
     struct slc_store_load *store = NULL;
     bool good;
 
+    load->delivery = (struct slc_delivery){0};
     slc_owner_name(owner);
     options.owner = slc_str_from(owner);
     enter(load, SLC_STAGE_DELIVERY);
@@ -362,46 +395,81 @@ static bool sleep_unless_cancelled(const struct load *load, int64_t milliseconds
     return true;
 }
 
-/* Wait for Redis to answer again, trying ever more rarely. */
-static bool wait_for_redis(struct load *load, int64_t deadline_usec, struct slc_error *error)
-{
-    int64_t pause_ms = 50;
+/* How long to wait for a Redis that fails, and how often to begin anew. */
+struct patience {
+    int64_t left_usec; /* of waiting; refilled when a try got somewhere */
+    int64_t pause_ms;  /* before the next try; doubled each time */
+    int tries;
+};
 
+enum { FIRST_PAUSE_MS = 50, LONGEST_PAUSE_MS = 2000, MOST_TRIES = 12 };
+
+static int64_t full_patience_usec(const struct load *load)
+{
+    return (int64_t)(slc_config_seconds(load->job->config, "redis.patience") * 1e6);
+}
+
+/* Wait for Redis to answer again, trying ever more rarely. */
+static bool wait_for_redis(struct load *load, struct patience *patience, struct slc_error *error)
+{
     enter(load, SLC_STAGE_WAITING);
     for (;;) {
-        struct slc_error why;
+        int64_t start = slc_monotonic_usec();
+        struct slc_error why = {0};
 
-        if (!sleep_unless_cancelled(load, pause_ms))
+        if (!sleep_unless_cancelled(load, patience->pause_ms))
             return slc_fail(error, SLC_ERR_CANCELLED, "the load was stopped");
+        patience->pause_ms = patience->pause_ms * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS
+                                                                       : patience->pause_ms * 2;
         if (slc_redis_reopen(load->job->redis, &why))
             return true;
-        if (why.class != SLC_CLASS_RETRY || slc_monotonic_usec() > deadline_usec) {
+        patience->left_usec -= slc_monotonic_usec() - start;
+        if (why.class != SLC_CLASS_RETRY || patience->left_usec <= 0) {
             if (error)
                 *error = why;
             return false;
         }
-        pause_ms = pause_ms * 2 > 2000 ? 2000 : pause_ms * 2;
     }
 }
 
+/* Whether to begin the delivery again after it failed so. */
+static bool may_try_again(struct load *load, struct patience *patience,
+                          const struct slc_error *why)
+{
+    bool lost = why->code == SLC_ERR_CONNECTION || why->code == SLC_ERR_TIMEOUT;
+
+    /* A long delivery that was under way has all its patience; a Redis that is
+     * there and refuses (out of memory, read-only) uses it up. */
+    if (lost && load->delivery.n_rows > 0) {
+        patience->left_usec = full_patience_usec(load);
+        patience->pause_ms = FIRST_PAUSE_MS;
+    }
+    if (!lost)
+        patience->left_usec -= patience->pause_ms * 1000;
+    return why->class == SLC_CLASS_RETRY && why->code != SLC_ERR_CANCELLED &&
+           patience->left_usec > 0 && ++patience->tries < MOST_TRIES;
+}
+
 /* Deliver; when Redis fails in a way that may pass, wait for it and begin the
- * delivery again, with a new load id, until redis.patience is used up. */
+ * delivery again until redis.patience is used up. The load keeps its id, so
+ * that what a try left behind is removed by the next. */
 static bool deliver_with_patience(struct load *load, struct slc_error *error)
 {
-    double patience = slc_config_seconds(load->job->config, "redis.patience");
-    int64_t deadline = slc_monotonic_usec() + (int64_t)(patience * 1e6);
+    struct patience patience = {
+        .left_usec = full_patience_usec(load),
+        .pause_ms = FIRST_PAUSE_MS,
+    };
+    unsigned char id[16];
 
+    if (!slc_random_bytes(id, sizeof(id), error))
+        return false;
+    slc_hex_encode(id, sizeof(id), load->result->load_id);
     for (;;) {
-        unsigned char id[16];
         struct slc_error why = {0};
 
-        if (!slc_random_bytes(id, sizeof(id), error))
-            return false;
-        slc_hex_encode(id, sizeof(id), load->result->load_id);
-        if (deliver_once(load, &why))
+        if (deliver_once(load, patience.tries > 0, &why))
             return true;
-        if (why.class != SLC_CLASS_RETRY || why.code == SLC_ERR_CANCELLED ||
-            slc_monotonic_usec() > deadline) {
+        if (!may_try_again(load, &patience, &why)) {
             if (error)
                 *error = why;
             return false;
@@ -409,7 +477,7 @@ static bool deliver_with_patience(struct load *load, struct slc_error *error)
         slc_delivery_release(&load->delivery);
         if (load->rejects)
             slc_rejects_restart(load->rejects);
-        if (!wait_for_redis(load, deadline, error))
+        if (!wait_for_redis(load, &patience, error))
             return false;
     }
 }
@@ -466,7 +534,8 @@ bool slc_load_run(const struct slc_load_job *job, struct slc_load_result *ret_re
         load.rejects = slc_rejects_new(job->rejects_dir_fd, job->rejects_name);
     good = run(&load, &why);
     /* The rows are in place; rejects that cannot be written do not undo that. */
-    if (good && load.rejects && load.delivery.rejects_error.code == SLC_ERR_NONE)
+    if ((good || load.only_rejects) && load.rejects &&
+        load.delivery.rejects_error.code == SLC_ERR_NONE)
         slc_rejects_commit(load.rejects, &load.delivery.rejects_error);
     ret_result->rejects_error = load.delivery.rejects_error;
     enter(&load, SLC_STAGE_DONE);
@@ -478,9 +547,9 @@ bool slc_load_run(const struct slc_load_job *job, struct slc_load_result *ret_re
     return good;
 }
 
-bool slc_load_sweep(struct slc_redis *redis, const struct slc_config *config, int64_t *ret_swept,
-                    struct slc_error *error)
+bool slc_load_sweep(struct slc_redis *redis, const struct slc_config *config, bool own_are_dead,
+                    int64_t *ret_swept, struct slc_error *error)
 {
     return slc_store_sweep(redis, slc_str_from(slc_config_text(config, "store.registry_key")),
-                           slc_owner_is_dead, NULL, ret_swept, error);
+                           slc_owner_is_dead, &own_are_dead, ret_swept, error);
 }

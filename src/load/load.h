@@ -98,9 +98,11 @@ bool slc_load_run(const struct slc_load_job *job, struct slc_load_result *ret_re
                   struct slc_error *error);
 
 /* Remove what dead loads left in Redis: those of processes of this machine that
- * are gone, and those of other machines that began more than a day ago. Call it
- * before the first load. */
-bool slc_load_sweep(struct slc_redis *redis, const struct slc_config *config, int64_t *ret_swept,
-                    struct slc_error *error);
+ * are gone, and those of other machines that began more than a day ago. With
+ * `own_are_dead` those of this very process, too: it has no load under way, and
+ * lost Redis in the middle of an earlier one. Call it before the first load, and
+ * after one that failed because Redis was away. */
+bool slc_load_sweep(struct slc_redis *redis, const struct slc_config *config, bool own_are_dead,
+                    int64_t *ret_swept, struct slc_error *error);
 
 #endif

@@ -1,8 +1,10 @@
 #include "load/owner.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -57,6 +59,14 @@ static void this_boot(char *text, size_t size_bytes)
     read_line("/proc/sys/kernel/random/boot_id", text, size_bytes);
 }
 
+/* Numbers of processes mean something within their namespace only. */
+static uint64_t pid_namespace(void)
+{
+    struct stat status;
+
+    return stat("/proc/self/ns/pid", &status) == 0 ? (uint64_t)status.st_ino : 0;
+}
+
 void slc_owner_name(char owner[SLC_OWNER_BYTES])
 {
     char machine[65], boot[65], started[32] = "0";
@@ -64,7 +74,8 @@ void slc_owner_name(char owner[SLC_OWNER_BYTES])
     machine_name(machine, sizeof(machine));
     this_boot(boot, sizeof(boot));
     start_time(getpid(), started, sizeof(started));
-    snprintf(owner, SLC_OWNER_BYTES, "%.64s/%.64s/%d/%s", machine, boot, (int)getpid(), started);
+    snprintf(owner, SLC_OWNER_BYTES, "%.64s/%.64s/%" PRIu64 "/%d/%s", machine, boot,
+             pid_namespace(), (int)getpid(), started);
 }
 
 /* Cut the part in front of the next '/' off. */
@@ -85,19 +96,22 @@ static struct slc_str next_part(struct slc_str *rest)
 
 bool slc_owner_is_dead(struct slc_str owner, int64_t started_usec, void *context)
 {
-    struct slc_str machine = next_part(&owner), boot = next_part(&owner), pid = next_part(&owner);
+    struct slc_str machine = next_part(&owner), boot = next_part(&owner);
+    struct slc_str space = next_part(&owner), pid = next_part(&owner);
+    const bool *own_are_dead = context;
     char here[65], now[65], started[32];
+    uint64_t inode = 0;
     int64_t number;
 
-    (void)context;
     machine_name(here, sizeof(here));
     this_boot(now, sizeof(now));
-    if (!slc_str_is(machine, here))
+    if (slc_str_is(machine, here) && !slc_str_is(boot, now))
+        return true;
+    if (!slc_str_is(machine, here) || !slc_parse_uint64(space.data, space.len, &inode) ||
+        inode != pid_namespace())
         return slc_now_usec() - started_usec > SLC_USEC_PER_DAY;
-    if (!slc_str_is(boot, now))
-        return true;
     if (!slc_parse_int64(pid.data, pid.len, &number) ||
-        !start_time(number, started, sizeof(started)))
+        !start_time(number, started, sizeof(started)) || !slc_str_is(owner, started))
         return true;
-    return !slc_str_is(owner, started);
+    return number == getpid() && own_are_dead && *own_are_dead;
 }

@@ -10,12 +10,14 @@
 
 enum { SLC_OWNER_BYTES = 192 };
 
-/* "<machine id or host name>/<boot id>/<pid>/<start time>" of this process. */
+/* "<machine id or host name>/<boot id>/<pid namespace>/<pid>/<start time>" of
+ * this process. */
 void slc_owner_name(char owner[SLC_OWNER_BYTES]);
 
 /* The owner is certainly gone: a process of this machine that ended or was
- * before the last boot; one of another machine that began over a day ago.
- * Fits slc_store_sweep(). */
+ * before the last boot; one of another machine, or of another container, whose
+ * processes cannot be looked at, that began over a day ago. `context` is a bool
+ * that says that this very process counts as gone, too. Fits slc_store_sweep(). */
 bool slc_owner_is_dead(struct slc_str owner, int64_t started_usec, void *context);
 
 #endif

@@ -55,8 +55,7 @@ struct slc_rejects *slc_rejects_new(int dir_fd, const char *name)
     rejects->dir_fd = dir_fd;
     rejects->fd = -1;
     snprintf(rejects->name, sizeof(rejects->name), "%s", name);
-    snprintf(rejects->temporary, sizeof(rejects->temporary), ".%.200s.%d.tmp", name,
-             (int)getpid());
+    snprintf(rejects->temporary, sizeof(rejects->temporary), ".%.200s.tmp", name);
     return rejects;
 }
 
@@ -67,8 +66,11 @@ bool slc_rejects_write(struct slc_rejects *rejects, struct slc_str lines, struct
     if (lines.len == 0)
         return true;
     if (rejects->fd < 0) {
+        /* One that a killed load left is in the way; whatever else stands there
+         * is unlinked, too, never written to. */
+        unlinkat(rejects->dir_fd, rejects->temporary, 0);
         rejects->fd = openat(rejects->dir_fd, rejects->temporary,
-                             O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+                             O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
         if (rejects->fd < 0)
             return slc_fail_errno(error, errno, "cannot write %s", rejects->name);
         if (!slc_write_all(rejects->fd, header, sizeof(header) - 1, error))

@@ -75,22 +75,6 @@ static void wish_for_column(const struct slc_config *config, size_t i, struct sl
         wish->drop = choice == 1;
 }
 
-static struct slc_str nearest_field(const struct slc_schema *schema, struct slc_str wanted)
-{
-    struct slc_str best = {0};
-    size_t best_distance = SIZE_MAX;
-
-    for (int64_t i = 0; i < schema->n_fields; i++) {
-        size_t distance = slc_str_distance(schema->fields[i].name, wanted);
-
-        if (distance < best_distance) {
-            best_distance = distance;
-            best = schema->fields[i].name;
-        }
-    }
-    return best;
-}
-
 bool slc_prep_options_from(const struct slc_config *config, const struct slc_schema *schema,
                            int64_t index_column, struct slc_arena *arena,
                            struct slc_prep_options *ret_options, struct slc_error *error)
@@ -111,7 +95,7 @@ bool slc_prep_options_from(const struct slc_config *config, const struct slc_sch
             return slc_fail(error, SLC_ERR_CONFIG,
                             "prep.columns.%.*s is set, but the file has no such column; the "
                             "nearest is %.*s",
-                            SLC_STR_ARG(name), SLC_STR_ARG(nearest_field(schema, name)));
+                            SLC_STR_ARG(name), SLC_STR_ARG(slc_schema_nearest(schema, name)));
         wish_for_column(config, i, &wishes[field]);
     }
     *ret_options = (struct slc_prep_options){
@@ -125,14 +109,17 @@ bool slc_prep_options_from(const struct slc_config *config, const struct slc_sch
 
 int slc_load_threads(const struct slc_config *config)
 {
-    int64_t wanted = slc_config_int(config, "load.threads");
+    /* A thread holds a chunk as text, cells, values and encoded rows. */
+    int64_t room = slc_config_bytes(config, "load.memory") /
+                   (8 * slc_config_bytes(config, "load.chunk_bytes"));
+    int64_t n = slc_config_int(config, "load.threads");
     cpu_set_t cpus;
 
-    if (wanted > 0)
-        return (int)wanted;
-    if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
-        return 1;
-    return CPU_COUNT(&cpus) > 64 ? 64 : CPU_COUNT(&cpus);
+    if (n == 0)
+        n = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    if (n > room)
+        n = room;
+    return n < 1 ? 1 : n > 64 ? 64 : (int)n;
 }
 
 /* Another column of that name but for case; -1 when there is none. */
@@ -155,7 +142,7 @@ bool slc_find_index(const struct slc_schema *schema, struct slc_str wanted, int6
             return slc_fail(error, SLC_ERR_DATA,
                             "the index column \"%.*s\" is not in the file; the nearest column is "
                             "\"%.*s\"",
-                            SLC_STR_ARG(wanted), SLC_STR_ARG(nearest_field(schema, wanted)));
+                            SLC_STR_ARG(wanted), SLC_STR_ARG(slc_schema_nearest(schema, wanted)));
         other = find_other(schema, wanted, column);
         if (other >= 0 && !slc_str_eq(schema->fields[column].name, wanted))
             return slc_fail(

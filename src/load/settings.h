@@ -19,7 +19,8 @@ bool slc_prep_options_from(const struct slc_config *config, const struct slc_sch
                            int64_t index_column, struct slc_arena *arena,
                            struct slc_prep_options *ret_options, struct slc_error *error);
 
-/* load.threads, or the number of processors this process may use. */
+/* load.threads, or the number of processors this process may use; fewer when
+ * load.memory has no room for so many. */
 int slc_load_threads(const struct slc_config *config);
 
 /* The field of that name, or the only one of it but for case. DATA: there is

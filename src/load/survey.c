@@ -1,6 +1,7 @@
 #include "load/survey.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -11,7 +12,6 @@ struct pass {
     const struct slc_survey_options *options;
     struct slc_survey *survey;
     int64_t n_columns;
-    bool keep;
 
     pthread_mutex_t lock; /* all below */
     pthread_cond_t turned;
@@ -21,6 +21,9 @@ struct pass {
     bool *wanted;         /* columns that this round reads */
     bool *stale;          /* folded with a type that turned out too narrow */
     int64_t places_capacity;
+    bool keep; /* so far all chunks are kept */
+    int64_t kept_bytes;
+    int64_t kept_capacity;
     atomic_bool failed;
     struct slc_error error; /* of the first failure */
 };
@@ -30,10 +33,10 @@ struct pass {
 static void fail_pass(struct pass *pass, const struct slc_error *error)
 {
     pthread_mutex_lock(&pass->lock);
-    if (!pass->failed) {
-        pass->failed = true;
+    /* A thread that was only stopped by another's failure may be here first. */
+    if (!pass->failed || pass->error.code == SLC_ERR_CANCELLED)
         pass->error = *error;
-    }
+    pass->failed = true;
     pthread_cond_broadcast(&pass->turned);
     pthread_mutex_unlock(&pass->lock);
     slc_profile_cancel(pass->survey->profile);
@@ -47,19 +50,10 @@ static bool add_place(struct pass *pass, struct slc_chunk *chunk)
         int64_t capacity = pass->places_capacity ? 2 * pass->places_capacity : 64;
         struct slc_chunk_place *places =
             realloc(survey->places, (size_t)capacity * sizeof(*places));
-        struct slc_chunk *kept = NULL;
 
         if (!places)
             return false;
         survey->places = places;
-        if (pass->keep) {
-            kept = realloc(survey->kept, (size_t)capacity * sizeof(*kept));
-            if (!kept)
-                return false;
-            memset(kept + pass->places_capacity, 0,
-                   (size_t)(capacity - pass->places_capacity) * sizeof(*kept));
-            survey->kept = kept;
-        }
         pass->places_capacity = capacity;
     }
     survey->places[chunk->seq] = (struct slc_chunk_place){
@@ -67,6 +61,11 @@ static bool add_place(struct pass *pass, struct slc_chunk *chunk)
         .first_row = survey->n_rows,
     };
     chunk->first_record = survey->n_records;
+    if (chunk->n_rejects > 0 && survey->first_reject_row == 0) {
+        survey->first_reject_row = survey->n_records + chunk->rejects[0].row;
+        snprintf(survey->first_reject_reason, sizeof(survey->first_reject_reason), "%s",
+                 chunk->rejects[0].reason);
+    }
     survey->n_records += chunk->n_records;
     survey->n_rows += chunk->n_rows;
     survey->n_rejects += chunk->n_rejects;
@@ -183,6 +182,61 @@ static bool is_cancelled(const struct pass *pass)
     return pass->failed || (pass->options->cancel && *pass->options->cancel);
 }
 
+static bool make_room_to_keep(struct pass *pass, int64_t seq)
+{
+    struct slc_survey *survey = pass->survey;
+    int64_t capacity = pass->kept_capacity;
+    struct slc_chunk *kept;
+
+    if (seq < capacity)
+        return true;
+    while (capacity <= seq)
+        capacity = capacity ? 2 * capacity : 64;
+    kept = realloc(survey->kept, (size_t)capacity * sizeof(*kept));
+    if (!kept)
+        return false;
+    memset(kept + pass->kept_capacity, 0,
+           (size_t)(capacity - pass->kept_capacity) * sizeof(*kept));
+    survey->kept = kept;
+    pass->kept_capacity = capacity;
+    return true;
+}
+
+static void let_kept_go(struct slc_survey *survey, struct slc_reader *reader)
+{
+    for (int64_t i = 0; i < survey->n_kept; i++)
+        slc_reader_recycle(reader, &survey->kept[i]);
+    free(survey->kept);
+    survey->kept = NULL;
+    survey->n_kept = 0;
+}
+
+/* Keep the chunk's raw part as long as all of them fit; the first that does not
+ * sends all of them back, and the delivery reads the file again. What counts is
+ * what they take in memory: a packed file says nothing of that. */
+static void keep_or_recycle(struct pass *pass, struct slc_chunk *chunk)
+{
+    struct slc_survey *survey = pass->survey;
+
+    pthread_mutex_lock(&pass->lock);
+    if (pass->keep) {
+        pass->kept_bytes += slc_reader_raw_bytes(chunk);
+        pass->keep = pass->kept_bytes <= pass->options->memory_bytes / 4 &&
+                     make_room_to_keep(pass, chunk->seq);
+        if (pass->keep) {
+            survey->kept[chunk->seq] = (struct slc_chunk){.seq = chunk->seq, .raw = chunk->raw};
+            if (chunk->seq >= survey->n_kept)
+                survey->n_kept = chunk->seq + 1;
+            chunk->raw = NULL;
+        } else {
+            let_kept_go(survey, pass->reader);
+            pass->kept_capacity = 0;
+        }
+    }
+    pthread_mutex_unlock(&pass->lock);
+    slc_reader_recycle(pass->reader, chunk);
+}
+
 static bool survey_chunks(struct pass *pass, struct slc_chunk *chunk, struct slc_error *error)
 {
     size_t n = (size_t)pass->n_columns + 1;
@@ -197,15 +251,7 @@ static bool survey_chunks(struct pass *pass, struct slc_chunk *chunk, struct slc
             return slc_fail(error, SLC_ERR_CANCELLED, "the load was stopped");
         if (!survey_chunk(pass, chunk, requests, targets, error))
             return false;
-        if (pass->keep) {
-            pthread_mutex_lock(&pass->lock);
-            pass->survey->kept[chunk->seq] =
-                (struct slc_chunk){.seq = chunk->seq, .raw = chunk->raw};
-            pthread_mutex_unlock(&pass->lock);
-            chunk->raw = NULL;
-        } else {
-            slc_reader_recycle(pass->reader, chunk);
-        }
+        keep_or_recycle(pass, chunk);
     }
     return got == 0;
 }
@@ -265,17 +311,6 @@ static bool run_again(struct pass *pass, struct slc_error *error)
            run_again(pass, error);
 }
 
-static bool have_rows(const struct slc_survey *survey, struct slc_error *error)
-{
-    if (survey->n_rows > 0)
-        return true;
-    if (survey->n_records == 0)
-        return slc_fail(error, SLC_ERR_DATA, "the file has column names but no rows");
-    return slc_fail(error, SLC_ERR_DATA,
-                    "none of the %lld rows can be taken; see the rejected rows for the reasons",
-                    (long long)survey->n_records);
-}
-
 static bool summarize(struct pass *pass, struct slc_error *error)
 {
     struct slc_survey *survey = pass->survey;
@@ -322,22 +357,19 @@ static bool run_pass(struct pass *pass, struct slc_error *error)
         memcpy(types, pass->options->types, (size_t)pass->n_columns * sizeof(*types));
     return slc_profile_new(pass->n_columns, pass->options->memory_bytes / 2, &survey->profile,
                            error) &&
-           run_threads(pass, error) && have_rows(survey, error) && run_again(pass, error) &&
+           run_threads(pass, error) && run_again(pass, error) &&
            summarize(pass, error);
 }
 
 bool slc_survey_run(struct slc_reader *reader, const struct slc_survey_options *options,
                     struct slc_survey *ret_survey, struct slc_error *error)
 {
-    /* A chunk's raw part is its text and its cells: five times the file is on
-     * the safe side but for files of nothing but separators. */
-    int64_t size = slc_reader_size_bytes(reader);
     struct pass pass = {
         .reader = reader,
         .options = options,
         .survey = ret_survey,
         .n_columns = slc_reader_schema(reader)->n_fields,
-        .keep = options->keep_chunks && size >= 0 && size <= options->memory_bytes / 20,
+        .keep = options->keep_chunks,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .turned = PTHREAD_COND_INITIALIZER,
     };
@@ -345,7 +377,7 @@ bool slc_survey_run(struct slc_reader *reader, const struct slc_survey_options *
 
     *ret_survey = (struct slc_survey){0};
     if (options->progress)
-        options->progress->size_bytes = size;
+        options->progress->size_bytes = slc_reader_size_bytes(reader);
     good = run_pass(&pass, error);
     pthread_mutex_destroy(&pass.lock);
     pthread_cond_destroy(&pass.turned);
@@ -354,13 +386,25 @@ bool slc_survey_run(struct slc_reader *reader, const struct slc_survey_options *
     return good;
 }
 
+bool slc_survey_has_rows(const struct slc_survey *survey, struct slc_error *error)
+{
+    if (survey->n_rows > 0)
+        return true;
+    if (survey->n_records == 0)
+        return slc_fail(error, SLC_ERR_DATA, "the file has column names but no rows");
+    slc_fail(error, SLC_ERR_DATA,
+             "none of the %lld rows can be taken; the first: %s. Is the delimiter or the header "
+             "another one (reader.delimiter, reader.header)?",
+             (long long)survey->n_records, survey->first_reject_reason);
+    slc_error_locate(error, NULL, survey->first_reject_row, (struct slc_str){0});
+    return false;
+}
+
 void slc_survey_release(struct slc_survey *survey, struct slc_reader *reader)
 {
     if (!survey)
         return;
-    for (int64_t i = 0; survey->kept && i < survey->n_chunks; i++)
-        slc_reader_recycle(reader, &survey->kept[i]);
-    free(survey->kept);
+    let_kept_go(survey, reader);
     free(survey->places);
     free(survey->summaries);
     slc_profile_free(survey->profile);

@@ -24,11 +24,14 @@ struct slc_survey {
     int64_t n_records; /* rows in the file */
     int64_t n_rows;    /* rows taken */
     int64_t n_rejects;
+    int64_t first_reject_row;      /* 0: none */
+    char first_reject_reason[160];
     struct slc_chunk_place *places; /* by seq */
     int64_t n_chunks;
     /* The raw parts of all chunks when the file is small enough to be kept, so
      * that it is read and cut into cells only once; else NULL. */
     struct slc_chunk *kept;
+    int64_t n_kept;
 };
 
 struct slc_survey_options {
@@ -42,10 +45,15 @@ struct slc_survey_options {
     struct slc_load_progress *progress; /* may be NULL */
 };
 
-/* The result is the same for any number of threads. Errors: those of reader/;
- * DATA: no row at all. Release it before the reader is closed. */
+/* The result is the same for any number of threads. A file of which no row can
+ * be taken is no error here. Errors: those of reader/. Release it before the
+ * reader is closed. */
 bool slc_survey_run(struct slc_reader *reader, const struct slc_survey_options *options,
                     struct slc_survey *ret_survey, struct slc_error *error);
+
+/* DATA when no row was taken, with the reason. */
+bool slc_survey_has_rows(const struct slc_survey *survey, struct slc_error *error);
+
 void slc_survey_release(struct slc_survey *survey, struct slc_reader *reader);
 
 #endif

@@ -70,8 +70,9 @@ static bool parse_whole(struct slc_str s, int64_t *ret_value)
 }
 
 /* A double that keeps what the text says: a whole number is taken only when a
- * double holds it exactly, and digits beyond a double's range are none. */
-static bool parse_real(struct slc_str s, double *ret_value)
+ * double holds it exactly or when it may be rounded, and digits beyond a
+ * double's range are none. */
+static bool parse_real(struct slc_str s, bool rounds, double *ret_value)
 {
     int64_t whole;
     uint64_t big;
@@ -79,7 +80,7 @@ static bool parse_real(struct slc_str s, double *ret_value)
     s = slc_str_trim(s);
     if (has_leading_zero(s))
         return false;
-    if (s.len >= 16 && is_whole(s)) {
+    if (s.len >= 16 && !rounds && is_whole(s)) {
         if (slc_parse_int64(s.data, s.len, &whole)) {
             *ret_value = (double)whole;
             return fabs(*ret_value) < 0x1p63 && (int64_t)*ret_value == whole;
@@ -96,6 +97,17 @@ static bool parse_real(struct slc_str s, double *ret_value)
 }
 
 enum { STYLED_BYTES = 128 };
+
+/* Without the zeros before the first digit that counts. */
+static size_t strip_zeros(char *text, size_t len)
+{
+    size_t sign = len > 0 && (text[0] == '-' || text[0] == '+'), zeros = 0;
+
+    while (sign + zeros + 1 < len && text[sign + zeros] == '0' && is_digit(text[sign + zeros + 1]))
+        zeros++;
+    memmove(text + sign, text + sign + zeros, len - sign - zeros);
+    return len - zeros;
+}
 
 /* A styled number as a plain one in `room`; no number at all is the empty text. */
 static struct slc_str to_plain(struct slc_str s, const struct slc_number_style *style, char *room)
@@ -120,6 +132,8 @@ static struct slc_str to_plain(struct slc_str s, const struct slc_number_style *
             room[n++] = s.data[i];
         }
     }
+    if (style->leading_zeros)
+        n = strip_zeros(room, n);
     return (struct slc_str){room, n};
 }
 
@@ -144,7 +158,7 @@ enum slc_type slc_cell_type(const char *text, size_t len, const struct slc_numbe
             return SLC_TYPE_UINT64;
         if (is_whole(s))
             return SLC_TYPE_TEXT;
-        if (parse_real(s, &real))
+        if (parse_real(s, false, &real))
             return SLC_TYPE_FLOAT64;
     }
     if (slc_parse_date(as_written.data, as_written.len, &days))
@@ -320,6 +334,7 @@ static int64_t type_float64(struct walk *w)
 {
     double *out = w->column->float64s;
     char room[STYLED_BYTES];
+    bool rounds = w->style && w->style->rounds;
 
     for (int64_t row = 0; row < w->n_rows; row++) {
         struct slc_str s = cell_text(w, row);
@@ -327,7 +342,7 @@ static int64_t type_float64(struct walk *w)
         out[row] = 0.0;
         if (take_typed_missing(w, row, s))
             continue;
-        if (s.len > 0 && parse_real(number_text(w, s, room), &out[row]))
+        if (s.len > 0 && parse_real(number_text(w, s, room), rounds, &out[row]))
             continue;
         out[row] = 0.0;
         if (!take_missing(w, row, s))
@@ -449,22 +464,57 @@ static int64_t run(struct walk *w, enum slc_type type)
     return loops[type](w);
 }
 
-bool slc_cells_type_column(const struct slc_raw *raw, const struct slc_na_set *na,
-                           const struct slc_number_style *style, struct slc_chunk *chunk,
-                           int64_t column, enum slc_type type, struct slc_error *error)
+bool slc_cell_fits(const char *text, size_t len, enum slc_type type,
+                   const struct slc_number_style *style)
+{
+    char room[STYLED_BYTES];
+    struct slc_str s = trim(text, len), number;
+    uint8_t boolean;
+    int64_t whole;
+    uint64_t big;
+    int32_t days;
+    double real;
+
+    if (type == SLC_TYPE_INT64 && parse_short_whole((struct slc_str){text, len}, &whole))
+        return true;
+    number = style && slc_type_is_number(type) ? to_plain(s, style, room) : s;
+    switch (type) {
+    case SLC_TYPE_BOOL:
+        return parse_bool(s, &boolean);
+    case SLC_TYPE_INT64:
+        return parse_whole(number, &whole);
+    case SLC_TYPE_UINT64:
+        return !has_leading_zero(number) && slc_parse_uint64(number.data, number.len, &big);
+    case SLC_TYPE_FLOAT64:
+        return number.len > 0 && parse_real(number, style && style->rounds, &real);
+    case SLC_TYPE_DATE:
+        return slc_parse_date(s.data, s.len, &days);
+    case SLC_TYPE_DATETIME:
+        return slc_parse_datetime(s.data, s.len, &whole) || slc_parse_date(s.data, s.len, &days);
+    case SLC_TYPE_NULL:
+    case SLC_TYPE_TEXT:
+    case SLC_TYPE_JSON:
+        break;
+    }
+    return true;
+}
+
+bool slc_cells_type_column(const struct slc_raw *raw, int64_t from, const struct slc_typing *typing,
+                           struct slc_chunk *chunk, int64_t column, enum slc_type type,
+                           struct slc_error *error)
 {
     struct walk w = {
         .bytes = raw->bytes,
-        .cells = raw->cells + column,
+        .cells = raw->cells + from,
         .stride = raw->n_columns,
         .n_rows = raw->n_rows,
-        .na = na,
-        .style = style,
+        .na = typing->na,
+        .style = typing->style,
         .chunk = chunk,
         .column = &chunk->columns[column],
     };
 
-    if (raw->column_has_text && raw->column_has_text[column])
+    if (raw->column_has_text && raw->column_has_text[from] && !typing->forced)
         type = SLC_TYPE_TEXT;
     else if (type == SLC_TYPE_NULL)
         type = first_type(&w);

@@ -66,16 +66,30 @@ static inline bool slc_is_na(const struct slc_na_set *set, const char *text, siz
 struct slc_number_style {
     char decimal;   /* instead of the point */
     char thousands; /* may stand between digits before the decimal; '\0': nothing */
+    bool leading_zeros; /* 007 is a number */
+    bool rounds;        /* a double may be the nearest one of a longer whole number */
+};
+
+/* How the texts of one column are read. */
+struct slc_typing {
+    const struct slc_na_set *na;
+    const struct slc_number_style *style; /* NULL: the plain one */
+    bool forced; /* the type was given, and every text was found to fit it */
 };
 
 /* The narrowest type of one text that is not missing. `style` NULL: the plain
  * one. */
 enum slc_type slc_cell_type(const char *text, size_t len, const struct slc_number_style *style);
 
-/* Type column `column` of the grid into chunk->columns[column], starting from
- * `type`; `style` as above. Errors: MEMORY. */
-bool slc_cells_type_column(const struct slc_raw *raw, const struct slc_na_set *na,
-                           const struct slc_number_style *style, struct slc_chunk *chunk,
-                           int64_t column, enum slc_type type, struct slc_error *error);
+/* A text that is not missing can be had as a value of `type`. The 8 bytes from
+ * its start on are readable. */
+bool slc_cell_fits(const char *text, size_t len, enum slc_type type,
+                   const struct slc_number_style *style);
+
+/* Type column `from` of the grid into chunk->columns[column], starting from
+ * `type`. Errors: MEMORY. */
+bool slc_cells_type_column(const struct slc_raw *raw, int64_t from, const struct slc_typing *typing,
+                           struct slc_chunk *chunk, int64_t column, enum slc_type type,
+                           struct slc_error *error);
 
 #endif

@@ -14,8 +14,7 @@
 enum { ORDINAL_BYTES = 24 }; /* room for any column's number */
 
 struct csv {
-    char delimiter;
-    char quote;
+    struct slc_csv_dialect dialect;
     struct slc_number_style style;
     int64_t first_row_bytes; /* where the data rows start in the input */
     struct slc_tail tail;
@@ -51,6 +50,16 @@ static size_t skip_blank_rows(struct slc_str text, char delimiter)
     return text.len;
 }
 
+/* Without the scan's slack behind the text, which the fast ways read. */
+static bool scan_exact(struct slc_str text, const struct csv *csv, uint64_t *structural)
+{
+    const struct slc_csv_dialect *dialect = &csv->dialect;
+
+    if (dialect->escape || dialect->comment)
+        return slc_csv_scan_dialect(text.data, text.len, dialect, structural);
+    return slc_csv_scan_exact(text.data, text.len, dialect->delimiter, dialect->quote, structural);
+}
+
 /* The length of the part of `text` that is whole rows, the last of which the
  * input's end ends, too. 0: not even one row. */
 static size_t whole_rows(struct slc_str text, const struct csv *csv, bool ends_input)
@@ -61,7 +70,7 @@ static size_t whole_rows(struct slc_str text, const struct csv *csv, bool ends_i
 
     if (!structural)
         return 0;
-    inside = slc_csv_scan_exact(text.data, text.len, csv->delimiter, csv->quote, structural);
+    inside = scan_exact(text, csv, structural);
     if (ends_input && !inside)
         return text.len;
     for (size_t i = 0; i < text.len; i++)
@@ -82,6 +91,82 @@ static size_t skip_lines(struct slc_str text, int64_t n)
             i + 1 < text.len && text.data[i] == '\r' && text.data[i + 1] == '\n' ? 2 : i < text.len;
     }
     return i;
+}
+
+/* Blank lines and comments before the first row. */
+static size_t skip_to_first_row(struct slc_str text, const struct slc_reader_options *options)
+{
+    size_t at = skip_lines(text, options->skip_rows);
+
+    for (;;) {
+        struct slc_str rest;
+
+        at += skip_blank_rows((struct slc_str){text.data + at, text.len - at}, options->delimiter);
+        rest = (struct slc_str){text.data + at, text.len - at};
+        if (rest.len == 0 || !options->comment || rest.data[0] != options->comment)
+            return at;
+        at += skip_lines(rest, 1);
+    }
+}
+
+/* Whole rows in place for the guesses, which know neither comments nor escapes:
+ * without the ones, and with the others turned into letters. The first row, no
+ * comment, keeps its place. Returns the length that is left. */
+static size_t make_plain(char *text, size_t len, const struct csv *csv)
+{
+    const struct slc_csv_dialect *dialect = &csv->dialect;
+    SLC_AUTO_FREE uint64_t *structural = calloc(SLC_SCAN_WORDS(len) + 1, sizeof(*structural));
+    bool in_comment = false, row_start = true;
+    size_t n = 0;
+
+    if (!structural || (!dialect->escape && !dialect->comment))
+        return len;
+    slc_csv_scan_dialect(text, len, dialect, structural);
+    for (size_t i = 0; i < len; i++) {
+        bool ends = structural[i / 64] >> (i % 64) & 1 && text[i] != dialect->delimiter;
+
+        if (row_start)
+            in_comment = dialect->comment && text[i] == dialect->comment;
+        row_start = ends;
+        if (in_comment)
+            continue;
+        if (dialect->escape && text[i] == dialect->escape && i + 1 < len) {
+            text[n++] = 'x';
+            text[n++] = 'x';
+            i++;
+        } else {
+            text[n++] = text[i];
+        }
+    }
+    return n;
+}
+
+/* As slc_split_row(), where there are escapes. */
+static size_t split_escaped_row(char *text, size_t len, const struct csv *csv,
+                                struct slc_str *cells, int64_t max_cells, int64_t *ret_n_cells)
+{
+    const struct slc_csv_dialect *dialect = &csv->dialect;
+    SLC_AUTO_FREE uint64_t *structural = calloc(SLC_SCAN_WORDS(len) + 1, sizeof(*structural));
+    size_t start = 0, at = 0;
+    bool last = false;
+
+    *ret_n_cells = 0;
+    if (!structural)
+        return 0;
+    slc_csv_scan_dialect(text, len, dialect, structural);
+    for (; !last; at++) {
+        if (at < len && !(structural[at / 64] >> (at % 64) & 1))
+            continue;
+        last = at == len || text[at] != dialect->delimiter;
+        if (*ret_n_cells < max_cells)
+            cells[*ret_n_cells] =
+                slc_unescape(text + start, at - start, dialect->quote, dialect->escape);
+        ++*ret_n_cells;
+        start = at + 1;
+    }
+    if (at < len && text[at - 1] == '\r' && text[at] == '\n')
+        at++;
+    return at < len ? at : len;
 }
 
 static bool fail_nul(int64_t offset, struct slc_error *error)
@@ -121,7 +206,12 @@ static bool take_names(struct slc_reader *reader, const struct csv *csv, char *t
 
     if (!cells || !ordinals)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the column names");
-    used = slc_split_row(text, len, csv->delimiter, csv->quote, cells, (int64_t)most, &n_cells);
+    used = csv->dialect.escape
+               ? split_escaped_row(text, len, csv, cells, (int64_t)most, &n_cells)
+               : slc_split_row(text, len, csv->dialect.delimiter, csv->dialect.quote, cells,
+                               (int64_t)most, &n_cells);
+    if (n_cells == 0)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the column names");
     if (n_cells > SLC_MAX_COLUMNS)
         return slc_fail(error, SLC_ERR_LIMIT,
                         "the first row has %lld columns; at most %d are allowed",
@@ -142,32 +232,57 @@ static bool take_names(struct slc_reader *reader, const struct csv *csv, char *t
 static void describe(struct slc_reader *reader, const struct csv *csv, bool header)
 {
     const char *input = slc_input_description(reader->input);
-    char shown[4] = {'"', csv->delimiter, '"', '\0'}, renamed[80] = "";
+    char shown[4] = {'"', csv->dialect.delimiter, '"', '\0'}, renamed[80] = "";
 
     if (reader->schema.n_renamed > 0)
         snprintf(renamed, sizeof(renamed), ", %lld empty or repeated column names made unique",
                  (long long)reader->schema.n_renamed);
     snprintf(reader->dialect, sizeof(reader->dialect), "%s%sdelimiter %s, %s%s", input,
-             input[0] ? ", " : "", csv->delimiter == '\t' ? "tab" : shown,
+             input[0] ? ", " : "", csv->dialect.delimiter == '\t' ? "tab" : shown,
              header ? "header" : "no header", renamed);
 }
 
 /* Find out what separates the fields; the length of the rows that it shows in. */
-static bool choose_delimiter(struct slc_reader *reader, struct csv *csv, struct slc_str head,
-                             bool ends_input, size_t *ret_rows, struct slc_error *error)
+static bool choose_dialect(struct slc_reader *reader, struct csv *csv, struct slc_str head,
+                           bool ends_input, size_t *ret_rows, struct slc_error *error)
 {
-    csv->quote = reader->options.quote;
-    csv->delimiter = reader->options.delimiter;
-    if (!csv->delimiter) {
+    struct slc_csv_dialect *dialect = &csv->dialect;
+
+    *dialect = (struct slc_csv_dialect){.delimiter = reader->options.delimiter,
+                                        .quote = reader->options.quote,
+                                        .escape = reader->options.escape,
+                                        .comment = reader->options.comment};
+    if (!dialect->delimiter) {
+        SLC_AUTO_FREE char *text = slc_str_dup(head);
         size_t rows;
 
-        csv->delimiter = ',';
+        if (!text)
+            return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
+        dialect->delimiter = ',';
         rows = whole_rows(head, csv, ends_input);
-        csv->delimiter =
-            slc_sniff_delimiter((struct slc_str){head.data, rows ? rows : head.len}, csv->quote);
+        rows = make_plain(text, rows ? rows : head.len, csv);
+        dialect->delimiter = slc_sniff_delimiter((struct slc_str){text, rows}, dialect->quote);
     }
+    reader->delimiter = dialect->delimiter;
+    reader->quote = dialect->quote;
     *ret_rows = whole_rows(head, csv, ends_input);
     return *ret_rows > 0 || fail_no_first_row(head.len, ends_input, error);
+}
+
+/* Whether the first of the whole rows in `head` names the columns. */
+static bool have_header(const struct slc_reader *reader, const struct csv *csv, struct slc_str head)
+{
+    SLC_AUTO_FREE char *text = NULL;
+    size_t len;
+
+    if (reader->options.header != SLC_HEADER_AUTO)
+        return reader->options.header == SLC_HEADER_YES;
+    text = slc_str_dup(head);
+    if (!text)
+        return true;
+    len = make_plain(text, head.len, csv);
+    return slc_sniff_styled_header((struct slc_str){text, len}, csv->dialect.delimiter,
+                                   csv->dialect.quote, &reader->na, reader->style);
 }
 
 static void choose_style(struct slc_reader *reader, struct csv *csv)
@@ -176,6 +291,7 @@ static void choose_style(struct slc_reader *reader, struct csv *csv)
 
     csv->style.decimal = options->decimal ? options->decimal : '.';
     csv->style.thousands = options->thousands;
+    csv->style.leading_zeros = options->leading_zeros;
     if (csv->style.decimal != '.' || csv->style.thousands)
         reader->style = &csv->style;
 }
@@ -196,24 +312,19 @@ static bool csv_open(struct slc_reader *reader, struct slc_str head, bool ends_i
         return fail_nul(nul - head.data, error);
     head.data += start;
     head.len -= start;
-    rows = skip_lines(head, reader->options.skip_rows);
-    rows += skip_blank_rows((struct slc_str){head.data + rows, head.len - rows},
-                            reader->options.delimiter);
+    rows = skip_to_first_row(head, &reader->options);
     head.data += rows;
     head.len -= rows;
     start += rows;
     if (head.len == 0)
         return slc_fail(error, SLC_ERR_FORMAT, "the file has no rows");
     choose_style(reader, csv);
-    if (!choose_delimiter(reader, csv, head, ends_input, &rows, error))
+    if (!choose_dialect(reader, csv, head, ends_input, &rows, error))
         return false;
     text = slc_str_dup((struct slc_str){head.data, rows});
     if (!text)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
-    header = reader->options.header == SLC_HEADER_YES ||
-             (reader->options.header == SLC_HEADER_AUTO &&
-              slc_sniff_styled_header((struct slc_str){text, rows}, csv->delimiter, csv->quote,
-                                      &reader->na, reader->style));
+    header = have_header(reader, csv, (struct slc_str){text, rows});
     if (!take_names(reader, csv, text, rows, header, &used, error))
         return false;
     csv->first_row_bytes = (int64_t)(start + used);
@@ -291,8 +402,9 @@ static int fail_endless_row(struct slc_reader *reader, const struct csv *csv, in
     else
         slc_fail(error, SLC_ERR_FORMAT,
                  "the row that starts at byte %lld does not end: a quote is opened and never "
-                 "closed; close it or set reader.quote to another character",
-                 (long long)offset);
+                 "closed; close it or set reader.quote to another character%s",
+                 (long long)offset,
+                 csv->dialect.escape ? " (or the file ends with the reader.escape character)" : "");
     records = count_records_before(reader, offset);
     slc_error_locate(error, NULL, records >= 0 ? records + 1 : 0, (struct slc_str){0});
     return -1;
@@ -310,7 +422,7 @@ static int csv_next(struct slc_reader *reader, struct slc_raw *raw, struct slc_e
             return -1;
         if (raw->n_bytes == 0)
             return 0;
-        slc_csv_scan(raw->bytes, (size_t)raw->n_bytes, csv->delimiter, csv->quote, raw->structural);
+        slc_csv_scan_dialect(raw->bytes, (size_t)raw->n_bytes, &csv->dialect, raw->structural);
         end = last_row_end(raw, raw->n_bytes);
         if (end == 0 && (csv->tail.at_end || raw->n_bytes > reader->options.max_row_bytes))
             return fail_endless_row(reader, csv, raw->n_bytes, error);
@@ -326,6 +438,7 @@ static int csv_next(struct slc_reader *reader, struct slc_raw *raw, struct slc_e
 
 struct split {
     struct slc_raw *raw;
+    const struct slc_csv_dialect *dialect;
     int64_t max_row_bytes;
     const char *bad_text_reason;
     bool all_utf8;
@@ -349,12 +462,14 @@ static const char *width_reason(struct split *s, int64_t n_fields)
     return copy.data ? copy.data : "wrong number of fields";
 }
 
-static void unquote_cells(const struct split *s, struct slc_cell *cells, char quote)
+static void unquote_cells(const struct split *s, struct slc_cell *cells)
 {
-    char *bytes = s->raw->bytes;
+    char *bytes = s->raw->bytes, quote = s->dialect->quote, escape = s->dialect->escape;
 
     for (int64_t i = 0; i < s->raw->n_columns; i++) {
-        struct slc_str plain = slc_unquote(bytes + cells[i].start, cells[i].len, quote);
+        char *text = bytes + cells[i].start;
+        struct slc_str plain = escape ? slc_unescape(text, cells[i].len, quote, escape)
+                                      : slc_unquote(text, cells[i].len, quote);
 
         cells[i].start = (uint32_t)(plain.data - bytes);
         cells[i].len = (uint32_t)plain.len;
@@ -373,9 +488,10 @@ static inline bool is_blank(const char *text, int64_t len)
 /* A row of `n_fields` fields whose cells were written from `cells` on is
  * complete; true when it is taken. */
 static bool end_row(struct split *s, struct slc_cell *cells, int64_t n_fields, int64_t start,
-                    int64_t end, bool has_quotes, char quote)
+                    int64_t end, bool has_quotes)
 {
-    if (n_fields == 1 && is_blank(s->raw->bytes + start, end - start))
+    if (n_fields == 1 && (is_blank(s->raw->bytes + start, end - start) ||
+                          (s->dialect->comment && s->raw->bytes[start] == s->dialect->comment)))
         return false;
     s->raw->n_records++;
     if (end - start > s->max_row_bytes)
@@ -390,12 +506,14 @@ static bool end_row(struct split *s, struct slc_cell *cells, int64_t n_fields, i
         return false;
     }
     if (has_quotes)
-        unquote_cells(s, cells, quote);
+        unquote_cells(s, cells);
     return true;
 }
 
-static void split_rows(struct split *s, char delimiter, char quote)
+static void split_rows(struct split *s)
 {
+    char delimiter = s->dialect->delimiter, quote = s->dialect->quote;
+    bool always_unquotes = s->dialect->escape != '\0';
     struct slc_raw *raw = s->raw;
     const char *bytes = raw->bytes;
     struct slc_cell *row = raw->cells;
@@ -415,7 +533,7 @@ static void split_rows(struct split *s, char delimiter, char quote)
             has_quotes |= bytes[start] == quote;
             column++;
             if (bytes[at] != delimiter) {
-                if (end_row(s, row, column, row_start, at, has_quotes, quote))
+                if (end_row(s, row, column, row_start, at, has_quotes | always_unquotes))
                     row += n_columns;
                 column = 0;
                 has_quotes = false;
@@ -443,6 +561,7 @@ static bool csv_split(struct slc_reader *reader, struct slc_raw *raw, struct slc
     const char *nul = memchr(raw->bytes, '\0', n);
     struct split s = {
         .raw = raw,
+        .dialect = &csv->dialect,
         .max_row_bytes = reader->options.max_row_bytes,
         .bad_text_reason = slc_input_bad_text_reason(reader->input),
         .all_utf8 = slc_utf8_valid_prefix(raw->bytes, n) == n,
@@ -454,7 +573,7 @@ static bool csv_split(struct slc_reader *reader, struct slc_raw *raw, struct slc
     raw->n_columns = reader->schema.n_fields;
     if (!slc_raw_reserve_cells(raw, count_bits(raw) + raw->n_columns, error))
         return false;
-    split_rows(&s, csv->delimiter, csv->quote);
+    split_rows(&s);
     if (s.long_row >= 0)
         return fail_long_row(reader, raw->offset_bytes + s.long_row, error);
     if (s.failed || !slc_raw_number_records(raw))

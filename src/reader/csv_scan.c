@@ -70,6 +70,61 @@ bool slc_csv_scan_exact(const char *bytes, size_t n, char delimiter, char quote,
     return state == IN_QUOTES;
 }
 
+/* pandas/_libs/src/parser/tokenizer.c, tokenize_bytes(), but for comments behind
+ * a field. */
+static bool scan_escaped(const char *bytes, size_t n, const struct slc_csv_dialect *dialect,
+                         uint64_t *structural)
+{
+    enum {
+        ROW_START,
+        FIELD_START,
+        IN_FIELD,
+        IN_QUOTES,
+        QUOTE_IN_QUOTES,
+        ESCAPED,
+        ESCAPED_IN_QUOTES,
+        COMMENT
+    } state = ROW_START;
+
+    memset(structural, 0, SLC_SCAN_WORDS(n) * sizeof(*structural));
+    for (size_t i = 0; i < n; i++) {
+        char c = bytes[i];
+        bool is_quote = c == dialect->quote && c, is_escape = c == dialect->escape && c;
+        bool ends_row = c == '\n' || c == '\r';
+
+        if (state == ESCAPED) {
+            state = IN_FIELD;
+        } else if (state == ESCAPED_IN_QUOTES) {
+            state = IN_QUOTES;
+        } else if (state == IN_QUOTES) {
+            state = is_escape ? ESCAPED_IN_QUOTES : is_quote ? QUOTE_IN_QUOTES : IN_QUOTES;
+        } else if (state == QUOTE_IN_QUOTES && is_quote) {
+            state = IN_QUOTES;
+        } else if (ends_row || (c == dialect->delimiter && state != COMMENT)) {
+            structural[i / 64] |= UINT64_C(1) << (i % 64);
+            state = ends_row ? ROW_START : FIELD_START;
+        } else if (state == COMMENT) {
+            continue;
+        } else if (state == ROW_START && c == dialect->comment && c) {
+            state = COMMENT;
+        } else if (state <= FIELD_START && is_quote) {
+            state = IN_QUOTES;
+        } else {
+            /* Right behind a closing quote an escape is an ordinary byte. */
+            state = is_escape && state != QUOTE_IN_QUOTES ? ESCAPED : IN_FIELD;
+        }
+    }
+    return state == IN_QUOTES || state == ESCAPED || state == ESCAPED_IN_QUOTES;
+}
+
+bool slc_csv_scan_dialect(const char *bytes, size_t n, const struct slc_csv_dialect *dialect,
+                          uint64_t *structural)
+{
+    if (dialect->escape || dialect->comment)
+        return scan_escaped(bytes, n, dialect, structural);
+    return slc_csv_scan(bytes, n, dialect->delimiter, dialect->quote, structural);
+}
+
 static inline uint64_t prefix_parity(uint64_t x)
 {
     x ^= x << 1;

@@ -25,6 +25,20 @@ enum { SLC_SCAN_SLACK_BYTES = 64 };
  * there are no quotes. Returns true when the end is inside a quoted field. */
 bool slc_csv_scan(const char *bytes, size_t n, char delimiter, char quote, uint64_t *structural);
 
+/* What gives delimited text its form. */
+struct slc_csv_dialect {
+    char delimiter;
+    char quote;   /* '\0': there are no quotes */
+    char escape;  /* the byte behind it is text, in quotes, too; '\0': none */
+    char comment; /* a row that starts with it ends at the next line end, whatever is in it, and
+                     has no separators; '\0': none */
+};
+
+/* The same for any dialect: as fast without escapes and comments, else the state
+ * machine. Returns true as well when the end is right behind an escape. */
+bool slc_csv_scan_dialect(const char *bytes, size_t n, const struct slc_csv_dialect *dialect,
+                          uint64_t *structural);
+
 /* The same by the portable code and by the state machine alone, for tests. */
 bool slc_csv_scan_portable(const char *bytes, size_t n, char delimiter, char quote,
                            uint64_t *structural);

@@ -40,9 +40,13 @@ struct slc_reader {
     int fd;
     char *name;
     struct slc_reader_options options;
-    struct slc_schema schema;
+    struct slc_schema schema; /* all columns of the file */
+    struct slc_selection *selection; /* what is read of it (columns.h) */
     struct slc_na_set na;
     const struct slc_number_style *style; /* NULL: plain numbers; set by formats that have others */
+    struct slc_number_style lenient_style; /* plain, but for leading zeros */
+    char delimiter;                        /* of delimited text; '\0': another format */
+    char quote;
     char dialect[128];
     int64_t size_bytes;             /* of the file */
     _Atomic int64_t position_bytes; /* in the file */

@@ -8,6 +8,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/utf8.h"
 #include "reader/raw.h"
 
 enum { BLOCK_BYTES = 128 << 10, LONGEST_CHARACTER_BYTES = 4 };
@@ -18,6 +19,7 @@ struct slc_input {
     struct slc_reader *reader;
     enum packing packing;
     enum slc_encoding encoding; /* never AUTO */
+    bool replaces;              /* what is no text becomes U+FFFD */
     char description[32];
 
     /* Packed bytes as they are in the file. */
@@ -29,7 +31,7 @@ struct slc_input {
     bool between_members; /* a gzip member or zstd frame has just ended */
 
     /* Unpacked bytes that are not yet UTF-8. */
-    unsigned char *units; /* owned, BLOCK_BYTES; NULL for UTF-8 */
+    unsigned char *units; /* owned, BLOCK_BYTES; NULL for UTF-8 taken as it is */
     size_t units_at, units_end;
     bool units_ended;
     char pending[LONGEST_CHARACTER_BYTES]; /* of a character that did not fit */
@@ -231,6 +233,46 @@ static char *write_utf8(char *to, uint32_t c)
     return to;
 }
 
+/* The length of what one U+FFFD stands for at p, where no valid sequence is: the
+ * longest start of one, or a byte (the Unicode Standard, 3.9, "maximal
+ * subparts"). 0: it may become valid with what comes behind the `left` bytes. */
+static size_t invalid_length(const unsigned char *p, size_t left, bool ended)
+{
+    unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    size_t wanted = p[0] < 0xc2 || p[0] > 0xf4 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4, n = 1;
+
+    while (n < wanted && n < left && p[n] >= low && p[n] <= high) {
+        low = 0x80;
+        high = 0xbf;
+        n++;
+    }
+    return n < wanted && n == left && !ended ? 0 : n;
+}
+
+/* UTF-8 with U+FFFD for what is none; room for at least one character. */
+static char *replace_invalid(struct slc_input *input, char *to, const char *last)
+{
+    while (to <= last && input->units_at < input->units_end) {
+        const unsigned char *p = input->units + input->units_at;
+        size_t left = input->units_end - input->units_at;
+        size_t room = (size_t)(last - to) + LONGEST_CHARACTER_BYTES;
+        size_t n = slc_utf8_valid_prefix((const char *)p, left < room ? left : room);
+
+        memcpy(to, p, n);
+        to += n;
+        input->units_at += n;
+        if (n > 0)
+            continue;
+        n = invalid_length(p, left, input->units_ended);
+        if (n == 0)
+            break;
+        to = write_utf8(to, 0xfffd);
+        input->units_at += n;
+    }
+    return to;
+}
+
 static bool refill_units(struct slc_input *input, struct slc_error *error)
 {
     size_t left = input->units_end - input->units_at;
@@ -249,6 +291,8 @@ static bool refill_units(struct slc_input *input, struct slc_error *error)
 
 static char *recode(struct slc_input *input, char *to, const char *last)
 {
+    if (input->encoding == SLC_ENCODING_UTF8)
+        return replace_invalid(input, to, last);
     while (to <= last && input->units_at < input->units_end) {
         int32_t c;
 
@@ -261,9 +305,14 @@ static char *recode(struct slc_input *input, char *to, const char *last)
             break;
         if (c < 0) { /* half a unit at the end */
             input->units_at = input->units_end;
-            *to++ = (char)0xff;
+            if (input->replaces)
+                to = write_utf8(to, 0xfffd);
+            else
+                *to++ = (char)0xff;
             break;
         }
+        if (input->replaces && c >= 0xd800 && c <= 0xdfff)
+            c = 0xfffd;
         to = write_utf8(to, (uint32_t)c);
     }
     return to;
@@ -316,7 +365,7 @@ int64_t slc_input_read(struct slc_input *input, char *to, size_t len, struct slc
 {
     if (len == 0)
         return 0;
-    if (input->encoding == SLC_ENCODING_UTF8)
+    if (!input->units)
         return read_unpacked(input, to, len, error);
     return read_recoded(input, to, len, error);
 }
@@ -375,7 +424,8 @@ static bool choose_encoding(struct slc_input *input, struct slc_error *error)
     input->encoding = input->reader->options.encoding;
     if (input->encoding == SLC_ENCODING_AUTO)
         input->encoding = detect_encoding(head, (size_t)got);
-    if (input->encoding == SLC_ENCODING_UTF8)
+    input->replaces = input->reader->options.invalid_text == SLC_INVALID_REPLACE;
+    if (input->encoding == SLC_ENCODING_UTF8 && !input->replaces)
         return true;
     input->units = malloc(BLOCK_BYTES);
     if (!input->units)

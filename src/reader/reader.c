@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/digest.h"
+#include "reader/columns.h"
 #include "reader/format.h"
 #include "reader/input.h"
 #include "reader/raw.h"
@@ -178,8 +179,13 @@ static bool open_reader(struct slc_reader *reader, struct slc_error *error)
             reader->ops = formats[i];
     if (!reader->ops)
         return slc_fail(error, SLC_ERR_FORMAT, "the file's format is not known");
+    if (reader->options.leading_zeros) {
+        reader->lenient_style =
+            (struct slc_number_style){.decimal = '.', .leading_zeros = true};
+        reader->style = &reader->lenient_style;
+    }
     return reader->ops->open(reader, view, head.len < HEAD_BYTES, error) &&
-           start_round(reader, error);
+           slc_selection_make(reader, error) && start_round(reader, error);
 }
 
 bool slc_reader_open(int fd, const char *name, const struct slc_reader_options *options,
@@ -227,6 +233,7 @@ void slc_reader_close(struct slc_reader *reader)
         free(reader->sync);
     }
     slc_input_close(reader->input);
+    slc_selection_free(reader->selection);
     slc_schema_release(&reader->schema);
     slc_na_set_release(&reader->na);
     close(reader->fd);
@@ -236,7 +243,7 @@ void slc_reader_close(struct slc_reader *reader)
 
 const struct slc_schema *slc_reader_schema(const struct slc_reader *reader)
 {
-    return &reader->schema;
+    return &reader->selection->schema;
 }
 
 const char *slc_reader_format_name(const struct slc_reader *reader)
@@ -337,9 +344,10 @@ bool slc_reader_parse(struct slc_reader *reader, struct slc_chunk *chunk,
 {
     struct slc_raw *raw = chunk->raw;
 
-    if (!slc_chunk_begin(chunk, reader->schema.n_fields))
+    if (!slc_chunk_begin(chunk, reader->selection->schema.n_fields))
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for a chunk");
-    if (!raw->is_split && !reader->ops->split(reader, raw, error)) {
+    if (!raw->is_split && !(reader->ops->split(reader, raw, error) &&
+                            slc_selection_reject_unfit(reader, raw, error))) {
         slc_error_locate(error, reader->name, 0, (struct slc_str){0});
         return false;
     }
@@ -351,8 +359,7 @@ bool slc_reader_parse(struct slc_reader *reader, struct slc_chunk *chunk,
     chunk->record_of_row = raw->record_of_row;
     for (int64_t i = 0; i < chunk->n_columns; i++)
         if (requests[i].what == SLC_COLUMN_READ &&
-            !slc_cells_type_column(raw, &reader->na, reader->style, chunk, i, requests[i].type,
-                                   error))
+            !slc_selection_type_column(reader, chunk, i, requests[i].type, error))
             return false;
     return true;
 }
@@ -360,8 +367,7 @@ bool slc_reader_parse(struct slc_reader *reader, struct slc_chunk *chunk,
 bool slc_reader_parse_column(struct slc_reader *reader, struct slc_chunk *chunk, int64_t column,
                              enum slc_type type, struct slc_error *error)
 {
-    return slc_cells_type_column(chunk->raw, &reader->na, reader->style, chunk, column, type,
-                                 error);
+    return slc_selection_type_column(reader, chunk, column, type, error);
 }
 
 bool slc_reader_rewind(struct slc_reader *reader, struct slc_error *error)

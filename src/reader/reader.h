@@ -34,14 +34,32 @@ enum slc_encoding {
     SLC_ENCODING_LATIN1, /* ISO 8859-1 */
 };
 
+enum slc_invalid_text { SLC_INVALID_REJECT, SLC_INVALID_REPLACE };
+
+/* A column's type, given instead of found out. */
+struct slc_column_dtype {
+    struct slc_str name; /* as in the file */
+    enum slc_type type;  /* BOOL to TEXT */
+};
+
 struct slc_reader_options {
     char delimiter;    /* '\0': detected among , ; tab | */
     char quote;        /* '\0': quotes mean nothing */
     char decimal;      /* delimited text: instead of the point; '\0': the point */
     char thousands;    /* likewise, between digits; '\0': nothing */
+    char escape;       /* delimited text: the next character is text; '\0': nothing */
+    char comment;      /* delimited text: a line that starts so is none; '\0': nothing */
+    bool leading_zeros; /* 007 is a number, not text */
     int64_t skip_rows; /* delimited text: lines to leave out at the start */
     enum slc_header header;
     enum slc_encoding encoding;
+    enum slc_invalid_text invalid_text; /* text formats: reject the row, or take U+FFFD instead */
+    const struct slc_str *columns; /* the columns to read, as if the file had no others; in the
+                                      order of the file; borrowed until open returns */
+    int64_t n_columns;             /* 0: all */
+    const struct slc_column_dtype *dtypes; /* columns whose type is given: a row with a text that
+                                              the type cannot hold is rejected; likewise */
+    int64_t n_dtypes;
     struct slc_str sheet;            /* workbooks: a name or a position from 1; empty: the first one
                                         that is not hidden; borrowed until open returns */
     bool keep_default_na;            /* pandas' default texts mean missing */
@@ -57,7 +75,8 @@ struct slc_reader_options slc_reader_default_options(void);
 /* What to do with a column. */
 struct slc_column_request {
     enum { SLC_COLUMN_SKIP, SLC_COLUMN_READ } what;
-    /* The type to start from. A value that it cannot hold widens the column of
+    /* The type to start from; but for TEXT, a type that was given in the options
+     * goes before it and never changes. A value that it cannot hold widens the column of
      * that chunk (see frame/type.h); NULL starts from nothing. TEXT gives the
      * values as they stand in the file. */
     enum slc_type type;
@@ -66,13 +85,13 @@ struct slc_column_request {
 struct slc_reader;
 
 /* Open the file behind `fd` (taken over, closed by slc_reader_close() and on
- * failure); `name` is for messages. Errors: FORMAT (no table, binary, another
+ * failure); `name` is for messages. Errors: CONFIG (a column that is not there), FORMAT (no table, binary, another
  * format), IO, LIMIT. */
 bool slc_reader_open(int fd, const char *name, const struct slc_reader_options *options,
                      struct slc_reader **ret_reader, struct slc_error *error);
 void slc_reader_close(struct slc_reader *reader);
 
-/* Names of the columns; types are NULL. Lives as long as the reader. */
+/* Names of the columns that are read; types are NULL. Lives as long as the reader. */
 const struct slc_schema *slc_reader_schema(const struct slc_reader *reader);
 
 /* "csv", and one line on what was detected: "delimiter ';', header". */

@@ -37,6 +37,30 @@ struct slc_str slc_unquote(char *text, size_t len, char quote)
     return (struct slc_str){.data = text, .len = (size_t)(to - text)};
 }
 
+struct slc_str slc_unescape(char *text, size_t len, char quote, char escape)
+{
+    bool inside = len > 0 && quote && text[0] == quote, closed = false;
+    size_t n = 0;
+
+    for (size_t i = inside; i < len; i++) {
+        if (text[i] == escape && !closed && i + 1 < len) {
+            text[n++] = text[++i];
+        } else if (inside && text[i] == quote) {
+            /* Behind the closing quote one byte is taken as it is. */
+            bool doubled = i + 1 < len && text[i + 1] == quote;
+
+            inside = doubled;
+            closed = !doubled;
+            if (doubled)
+                text[n++] = text[i++];
+        } else {
+            text[n++] = text[i];
+            closed = false;
+        }
+    }
+    return (struct slc_str){.data = text, .len = n};
+}
+
 /* The length of the field at `text` up to its separator or the end. */
 static size_t field_length(const char *text, size_t len, char delimiter, char quote)
 {

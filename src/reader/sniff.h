@@ -31,4 +31,7 @@ size_t slc_split_row(char *text, size_t len, char delimiter, char quote, struct 
 /* Take the quotes off a field in place, as described in csv_scan.h. */
 struct slc_str slc_unquote(char *text, size_t len, char quote);
 
+/* The same where `escape` makes the byte behind it text. */
+struct slc_str slc_unescape(char *text, size_t len, char quote, char escape);
+
 #endif

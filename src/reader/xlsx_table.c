@@ -314,13 +314,11 @@ static bool fill_raw(struct xlsx *xlsx, const struct span *span, struct slc_raw 
     uint32_t base = span->end > span->first ? rows->rows[span->first].text_start : 0;
     struct slc_cell *to;
 
-    if (!slc_raw_reserve(raw, span->full_bytes, error) ||
+    if (!slc_raw_reserve(raw, span->full_bytes + 1, error) ||
         !slc_raw_reserve_cells(raw, span->n_rows * xlsx->width, error))
         return false;
     if (span->text_bytes)
         memcpy(raw->bytes, rows->text + base, (size_t)span->text_bytes);
-    memset(raw->bytes + span->text_bytes, 0,
-           (size_t)(raw->capacity - span->text_bytes < 64 ? raw->capacity - span->text_bytes : 64));
     to = raw->cells;
     for (int64_t i = 0; i < span->n_rows; i++, to += xlsx->width) {
         if (index < span->end && rows->rows[index].number == xlsx->next_row + i)

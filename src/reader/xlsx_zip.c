@@ -128,9 +128,8 @@ static bool fail_zip(zip_error_t *failure, const char *what, struct slc_error *e
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the archive");
     if (zip_error_code_zip(failure) == ZIP_ER_READ && zip_error_code_system(failure))
         return slc_fail_errno(error, zip_error_code_system(failure), "cannot read");
-    return slc_fail(error, SLC_ERR_FORMAT,
-                    "%s (%s): the archive is cut off or damaged; copy the file again", what,
-                    zip_error_strerror(failure));
+    return slc_fail(error, SLC_ERR_FORMAT, "%s (%s): it is cut off or damaged; copy the file again",
+                    what, zip_error_strerror(failure));
 }
 
 static bool check_entries(struct slc_zip *zip, struct slc_error *error)
@@ -163,7 +162,7 @@ bool slc_zip_open(int fd, struct slc_zip **ret_zip, struct slc_error *error)
     if (source)
         zip->archive = zip_open_from_source(source, ZIP_RDONLY, &failure);
     if (!zip->archive) {
-        fail_zip(&failure, "this zip archive cannot be opened", error);
+        fail_zip(&failure, "this looks like a workbook, but its archive cannot be read", error);
         zip_source_free(source);
         zip_error_fini(&failure);
         free(zip);

@@ -82,7 +82,8 @@ static void *create_array(const redisReadTask *task, element_count count)
     struct slc_reply_reader *reader = reader_of(task);
     struct slc_reply *reply;
 
-    if (count < 0 || (size_t)count > MAX_ELEMENTS - reader->elements) {
+    /* hiredis 0.14 has an int here, 1.x a size_t: a negative one is huge, too. */
+    if ((size_t)count > MAX_ELEMENTS - reader->elements) {
         reader->too_many = true;
         return NULL;
     }

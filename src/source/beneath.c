@@ -115,6 +115,20 @@ static int open_by_walk(int start_fd, const char *name)
     }
 }
 
+/* What lasts until a person does something about the file. */
+static bool is_lasting(int reason)
+{
+    return reason == EACCES || reason == EPERM || reason == EISDIR || reason == ENOTDIR ||
+           reason == ENXIO || reason == ENAMETOOLONG;
+}
+
+static bool fail_lastingly(struct slc_error *error)
+{
+    if (error)
+        error->class = SLC_CLASS_FATAL;
+    return false;
+}
+
 static bool fail_open(const char *name, int reason, struct slc_error *error)
 {
     char quoted[SLC_NAME_QUOTE_BYTES];
@@ -133,7 +147,8 @@ static bool fail_open(const char *name, int reason, struct slc_error *error)
                         "\"%s\" is a link that leads nowhere safe (a loop or a magic link); put "
                         "the file itself into the stream directory",
                         quoted);
-    return slc_fail_errno(error, reason, "cannot open \"%s\"", quoted);
+    slc_fail_errno(error, reason, "cannot open \"%s\"", quoted);
+    return is_lasting(reason) ? fail_lastingly(error) : false;
 }
 
 bool slc_open_beneath(int dir_fd, const char *name, enum slc_beneath how, int *ret_fd,
@@ -154,9 +169,11 @@ bool slc_open_beneath(int dir_fd, const char *name, enum slc_beneath how, int *r
     if (fstat(fd, &status) < 0)
         return slc_fail_errno(error, errno, "cannot look at \"%s\"",
                               slc_name_quote(slc_str_from(name), quoted));
-    if (!S_ISREG(status.st_mode))
-        return slc_fail(error, SLC_ERR_IO, "\"%s\" is not a regular file",
-                        slc_name_quote(slc_str_from(name), quoted));
+    if (!S_ISREG(status.st_mode)) {
+        slc_fail(error, SLC_ERR_IO, "\"%s\" is not a regular file",
+                 slc_name_quote(slc_str_from(name), quoted));
+        return fail_lastingly(error);
+    }
     flags = fcntl(fd, F_GETFL);
     if (flags >= 0)
         fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);

@@ -86,7 +86,8 @@ bool slc_stream_read_ticket(const struct slc_stream *stream, const char *ticket_
 /* Open a data file for reading. The name is checked (source/names.h), links
  * that leave the directory are refused, and so is what is no regular file.
  * The caller closes `*ret_fd`; `ret_status` may be NULL.
- * Errors: NAME, NOT_FOUND, IO. */
+ * Errors: NAME, NOT_FOUND, IO; IO is of class FATAL when it will not pass by
+ * itself (no permission, not a regular file). */
 bool slc_stream_open_data(const struct slc_stream *stream, struct slc_str file_name, int *ret_fd,
                           struct stat *ret_status, struct slc_error *error);
 

@@ -327,7 +327,7 @@ static struct json_object *parse_tree(struct slc_str body)
 
     if (!tokener)
         return NULL;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
     root = json_tokener_parse_ex(tokener, body.data, (int)body.len);
     if (json_tokener_get_error(tokener) != json_tokener_success) {
         json_object_put(root);
@@ -505,9 +505,15 @@ static bool same_text(struct json_object *a, struct json_object *b)
     return json_object_equal(a, b) == 1;
 }
 
+/* A registration may pass by while a ticket is loaded: it asks for nothing else. */
+static enum slc_ticket_status asked(enum slc_ticket_status status)
+{
+    return status == SLC_TICKET_REGISTERED ? SLC_TICKET_READY : status;
+}
+
 bool slc_ticket_same_request(const struct slc_ticket *a, const struct slc_ticket *b)
 {
-    return slc_str_eq(a->file_name, b->file_name) && a->status == b->status &&
+    return slc_str_eq(a->file_name, b->file_name) && asked(a->status) == asked(b->status) &&
            slc_str_eq(a->load_dttm, b->load_dttm) && slc_str_eq(a->prim_index, b->prim_index) &&
            a->size_bytes == b->size_bytes && strcmp(a->sha256, b->sha256) == 0 &&
            slc_str_eq(a->sheet, b->sheet) && same_text(a->options, b->options);

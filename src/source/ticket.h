@@ -130,7 +130,8 @@ bool slc_ticket_set_json(struct slc_ticket *ticket, const char *key, struct slc_
 bool slc_ticket_remove(struct slc_ticket *ticket, const char *key, struct slc_error *error);
 
 /* The two tickets ask for the same: file_name, status, load_dttm, prim_index,
- * size, sha256, sheet and options are equal. */
+ * size, sha256, sheet and options are equal; READY and REGISTERED, between which
+ * a registration moves a ticket at any time, count as one status. */
 bool slc_ticket_same_request(const struct slc_ticket *a, const struct slc_ticket *b);
 
 /* "YYYY-MM-DD:HH:MM:SS", ISO 8601 or a date alone. */

@@ -63,7 +63,7 @@ bool slc_announcement_parse(struct slc_arena *arena, struct slc_str text,
     bool good = false;
 
     if (tokener && text.len < 65536) {
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+        json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
         object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
     }
     if (object && json_object_is_type(object, json_type_object) &&

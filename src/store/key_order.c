@@ -217,7 +217,7 @@ bool slc_key_order_each(struct slc_str text, bool (*take)(void *context, struct 
     tokener = json_tokener_new_ex(3);
     if (!tokener)
         return false;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
     order = json_tokener_parse_ex(tokener, text.data, (int)text.len);
     if (order && json_object_is_type(order, json_type_array))
         for (size_t i = 0; more && i < json_object_array_length(order); i++) {

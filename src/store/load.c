@@ -88,6 +88,8 @@ bool slc_store_load_begin(struct slc_redis *redis, const struct slc_store_load_o
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a load");
     load->redis = redis;
     if (!copy_options(load, options, error) || !check_places(load, error) ||
+        (options->again && !slc_load_remove(redis, load->options.registry_key, load->options.load_id,
+                                            load->options.name, error)) ||
         !slc_load_mark_connection(redis, load->options.load_id, error)) {
         load->state = LOAD_OVER; /* nothing to undo */
         slc_store_load_free(load);

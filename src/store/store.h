@@ -86,6 +86,7 @@ struct slc_store_load_options {
     int64_t pairs_per_command;    /* 512 */
     int64_t window_bytes;         /* unanswered bytes on the wire at most */
     bool ordinal_keys;
+    bool again; /* this id was begun before and its connection lost: clear that away first */
 };
 
 /* Announce the load in R:staging and get ready to write. `redis` is borrowed

@@ -209,7 +209,8 @@ static void test_refusals(void **state)
     check_refused("index.csv", "alpha,b\n1,2\n", "alhpa", NULL, SLC_ERR_DATA, 0, "\"alpha\"");
     check_refused("strict.csv", "a,b\n1,2\n3\n", "", strict, SLC_ERR_DATA, 2, "expected 2 fields");
     check_refused("keyless.csv", "a,b\n1,2\n,3\n", "a", strict, SLC_ERR_DATA, 2, "no key");
-    check_refused("none.csv", "a,b\n1\n2\n", "", NULL, SLC_ERR_DATA, 0, "none of the 2 rows");
+    check_refused("none.csv", "a,b\n1\n2\n", "", NULL, SLC_ERR_DATA, 1,
+                  "none of the 2 rows can be taken; the first: expected 2 fields, found 1");
     check_refused("quote.csv", "a,b\n1,2\n3,\"x\n", "", NULL, SLC_ERR_FORMAT, 2, "never closed");
 }
 

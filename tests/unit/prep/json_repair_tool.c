@@ -43,7 +43,7 @@ static int repair_all(void)
         slc_buf_append_byte(&out, '\0');
         start += len + 1;
     }
-    if (out.failed || fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0)
+    if (out.failed || (out.len > 0 && fwrite(out.data, 1, out.len, stdout) != out.len) || fflush(stdout) != 0)
         return 3;
     return 0;
 }

@@ -1,4 +1,4 @@
-#include "http/json_check.h"
+#include "base/json_check.h"
 
 #include <string.h>
 
