@@ -55,15 +55,15 @@ def free_port():
 
 
 class RedisServer:
-    """A redis-server of the tests' own, on a unix socket and a loopback port, without persistence."""
+    """A redis-server of the tests' own, on a unix socket and a loopback port; without persistence unless asked for."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, persistent=False):
         self.socket = os.path.join(folder, "r.sock")
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.unix_url = "unix://" + self.socket
         self._arguments = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket",
-                           self.socket, "--save", "", "--appendonly", "no", "--dir", str(folder), "--logfile",
+                           self.socket, "--save", "", "--appendonly", "yes" if persistent else "no", "--dir", str(folder), "--logfile",
                            os.path.join(folder, "redis.log")]
         self.process = None
 
@@ -83,6 +83,10 @@ class RedisServer:
 
         until("redis-server answers", answers)
         client.close()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
     def stop(self):
         self.process.terminate()

@@ -99,6 +99,8 @@ static void write_job(struct slc_buf *json, const struct slc_job *job)
     slc_buf_append_text(json, job->drift ? job->drift : "[]");
     slc_json_key(json, "error");
     slc_api_json_error(json, job->error);
+    slc_json_key(json, "ticket_error");
+    slc_api_json_error(json, job->ticket_error);
     slc_buf_append_byte(json, '}');
 }
 

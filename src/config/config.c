@@ -467,15 +467,28 @@ static bool check_scale_range(const struct slc_config *config, struct slc_error 
     return true;
 }
 
+static bool check_dialect(const struct slc_config *config, struct slc_error *error)
+{
+    static const char *const keys[] = {"reader.delimiter", "reader.quote", "reader.escape",
+                                       "reader.comment"};
+    enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
+
+    for (size_t i = 0; i < KEYS; i++) {
+        char c = slc_config_character(config, keys[i]);
+
+        for (size_t j = i + 1; c && j < KEYS; j++)
+            if (c == slc_config_character(config, keys[j]))
+                return slc_fail(error, SLC_ERR_CONFIG, "%s (%s) and %s (%s) are the same character",
+                                keys[i], slc_config_where(config, keys[i]), keys[j],
+                                slc_config_where(config, keys[j]));
+    }
+    return true;
+}
+
 bool slc_config_check(const struct slc_config *config, struct slc_error *error)
 {
-    char delimiter = slc_config_character(config, "reader.delimiter");
-
-    if (delimiter && delimiter == slc_config_character(config, "reader.quote"))
-        return slc_fail(error, SLC_ERR_CONFIG,
-                        "reader.delimiter (%s) and reader.quote (%s) are the same character",
-                        slc_config_where(config, "reader.delimiter"),
-                        slc_config_where(config, "reader.quote"));
+    if (!check_dialect(config, error))
+        return false;
     if (slc_config_bytes(config, "load.chunk_bytes") * 4 > slc_config_bytes(config, "load.memory"))
         return slc_fail(error, SLC_ERR_CONFIG,
                         "load.memory (%s) has to be at least four times load.chunk_bytes (%s)",

@@ -70,6 +70,27 @@ static const char *check_quote(struct slc_str text)
     return slc_str_is(text, "\t") || slc_str_is(text, " ") ? "cannot be the quote character" : NULL;
 }
 
+/* NAME:TYPE; the types are those that frame/type.h gives a column of a file. */
+static const char *check_dtype(struct slc_str text)
+{
+    static const char *const types[] = {"bool", "int64",    "uint64", "float64",
+                                        "date", "datetime", "text"};
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        size_t len = strlen(types[i]);
+
+        if (text.len > len + 1 && text.data[text.len - len - 1] == ':' &&
+            memcmp(text.data + text.len - len, types[i], len) == 0)
+            return NULL;
+    }
+    return "is not of the form NAME:TYPE with bool, int64, uint64, float64, date, datetime or text";
+}
+
+static const char *check_name(struct slc_str text)
+{
+    return text.len == 0 ? "is empty, which no column is called" : NULL;
+}
+
 static const struct slc_option options[] = {
     {.key = "redis.url",
      .kind = SLC_OPTION_TEXT,
@@ -244,6 +265,49 @@ static const struct slc_option options[] = {
      .flags = SLC_OPTION_PER_FILE,
      .check = check_quote,
      .help = "What encloses a field that holds delimiters or line ends; doubled inside."},
+    {.key = "reader.escape",
+     .kind = SLC_OPTION_CHARACTER,
+     .default_text = "none",
+     .choices = CHOICES("none"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "What makes the next character of a delimited file text, in quotes and outside, as "
+             "escapechar of pandas' read_csv. Reading is slower with it."},
+    {.key = "reader.comment",
+     .kind = SLC_OPTION_CHARACTER,
+     .default_text = "none",
+     .choices = CHOICES("none"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "Lines of a delimited file that start with it are left out; behind a field it is "
+             "text. Reading is slower with it."},
+    {.key = "reader.columns",
+     .kind = SLC_OPTION_LIST,
+     .default_text = "[]",
+     .max = 16384,
+     .flags = SLC_OPTION_PER_FILE,
+     .check = check_name,
+     .help = "The columns to read, by name, as if the file had no others. Empty: all."},
+    {.key = "reader.dtypes",
+     .kind = SLC_OPTION_LIST,
+     .default_text = "[]",
+     .max = 16384,
+     .flags = SLC_OPTION_PER_FILE,
+     .check = check_dtype,
+     .help = "Types that are given instead of found out: NAME:TYPE with bool, int64, uint64, "
+             "float64, date, datetime or text. A row with a value that the type cannot hold is "
+             "rejected."},
+    {.key = "reader.leading_zeros",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "text",
+     .choices = CHOICES("text", "number"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "Whether 007 makes its column text or is the number 7, as in pandas."},
+    {.key = "reader.invalid_utf8",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "reject",
+     .choices = CHOICES("reject", "replace"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "A row with bytes that are no text in the file's encoding is rejected, or U+FFFD "
+             "takes their place."},
     {.key = "reader.header",
      .kind = SLC_OPTION_ENUM,
      .default_text = "auto",
@@ -299,7 +363,8 @@ static const struct slc_option options[] = {
      .default_text = "reject",
      .choices = CHOICES("reject", "fail"),
      .flags = SLC_OPTION_PER_FILE,
-     .help = "A row of the wrong width goes to NAME.rejects.csv, or the whole file is refused."},
+     .help = "A row that cannot be taken, as one of the wrong width, goes to NAME.rejects.csv, or "
+             "the whole file is refused."},
 
     {.key = "prep.json_repair",
      .kind = SLC_OPTION_BOOL,

@@ -24,6 +24,7 @@ enum {
     /* How long a cut-off waits for woken requests to notice, and for what they
      * answer to leave. */
     CUT_OFF_USEC = 2000000,
+    HURRY_LOOK_USEC = 100000,
 };
 
 void slc_http_server_options_init(struct slc_http_server_options *options)
@@ -284,15 +285,25 @@ size_t slc_http_server_in_flight(struct slc_http_server *server)
     return in_flight;
 }
 
-/* Wait, with the lock held, until nothing is in flight or the time is over. */
-static bool wait_idle(struct slc_http_server *server, int64_t timeout_usec)
+/* Wait, with the lock held, until nothing is in flight, the time is over or,
+ * where that is asked, somebody is in a hurry. */
+static bool wait_idle(struct slc_http_server *server, int64_t timeout_usec, bool ask)
 {
-    int64_t end_usec = slc_monotonic_usec() + timeout_usec;
-    struct timespec end = {.tv_sec = (time_t)(end_usec / SLC_USEC_PER_SEC),
-                           .tv_nsec = (long)(end_usec % SLC_USEC_PER_SEC * 1000)};
+    int64_t end_usec = slc_monotonic_usec() + timeout_usec, now;
 
-    while (server->in_flight > 0) {
-        if (timeout_usec <= 0 || pthread_cond_timedwait(&server->changed, &server->lock, &end) != 0)
+    while (server->in_flight > 0 && (now = slc_monotonic_usec()) < end_usec) {
+        int64_t look_usec = end_usec - now > HURRY_LOOK_USEC ? now + HURRY_LOOK_USEC : end_usec;
+        struct timespec look = {.tv_sec = (time_t)(look_usec / SLC_USEC_PER_SEC),
+                                .tv_nsec = (long)(look_usec % SLC_USEC_PER_SEC * 1000)};
+        bool hurry;
+
+        pthread_cond_timedwait(&server->changed, &server->lock, &look);
+        if (!ask || server->in_flight == 0 || !server->options.must_hurry)
+            continue;
+        pthread_mutex_unlock(&server->lock);
+        hurry = server->options.must_hurry(server->options.hurry_state);
+        pthread_mutex_lock(&server->lock);
+        if (hurry)
             break;
     }
     return server->in_flight == 0;
@@ -308,13 +319,13 @@ bool slc_http_server_stop(struct slc_http_server *server, int64_t graceful_usec)
     MHD_quiesce_daemon(server->daemon);
     pthread_mutex_lock(&server->lock);
     server->draining = true;
-    idle = wait_idle(server, graceful_usec);
+    idle = wait_idle(server, graceful_usec, true);
     server->refusing = true;
     for (struct slc_exchange *exchange = server->suspended; exchange; exchange = exchange->next)
         slc_pending_abandon(exchange->pending);
     /* libmicrohttpd must not be stopped while a connection sleeps. */
     if (!idle)
-        (void)wait_idle(server, CUT_OFF_USEC);
+        (void)wait_idle(server, CUT_OFF_USEC, false);
     while (server->suspended)
         pthread_cond_wait(&server->changed, &server->lock);
     pthread_mutex_unlock(&server->lock);

@@ -65,6 +65,11 @@ struct slc_http_server_options {
      * over, on a server thread; may be NULL. */
     void (*on_done)(void *done_state, const struct slc_http_record *record);
     void *done_state;
+
+    /* Asked every 100 ms during a graceful stop, without any lock, on the stopping
+     * thread: true ends the grace. May be NULL. */
+    bool (*must_hurry)(void *hurry_state);
+    void *hurry_state;
 };
 
 struct slc_http_server;
@@ -89,7 +94,7 @@ size_t slc_http_server_in_flight(struct slc_http_server *server);
 int slc_http_listen(const char *bind_address, uint16_t port, struct slc_error *error);
 
 /* Stop: take no new connections, let what is in flight end for up to
- * `graceful_usec` (0: at once), answer suspended requests 503, cut the rest
+ * `graceful_usec` (0: at once) or until must_hurry, answer suspended requests 503, cut the rest
  * off, and free the server. NULL is fine. Not from a server thread. True when
  * nothing had to be cut off. */
 bool slc_http_server_stop(struct slc_http_server *server, int64_t graceful_usec);

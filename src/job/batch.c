@@ -25,6 +25,7 @@ void slc_batch_free(struct slc_batch *batch)
         free(job->fault);
         free(job->drift);
         free(job->error);
+        free(job->ticket_error);
     }
     free(batch->jobs);
     free(batch);

@@ -15,6 +15,7 @@ enum {
     HISTORY_DEFAULT = 256,
     FINISHED_DEFAULT = 200000,
     WORKERS_MAX = 64,
+    HURRY_LOOK_USEC = 100000,
 };
 
 struct job_list {
@@ -248,6 +249,16 @@ static char *drift_json(const struct slc_drift *drift)
     return text;
 }
 
+/* NULL without memory. */
+static struct slc_error *copy_error(const struct slc_error *error)
+{
+    struct slc_error *copy = malloc(sizeof(*copy));
+
+    if (copy)
+        *copy = *error;
+    return copy;
+}
+
 /* A load is over, with the lock held; its batch is added to `done` when it was
  * the last one. */
 static void end_job(struct slc_queue *queue, struct slc_job *job,
@@ -263,11 +274,10 @@ static void end_job(struct slc_queue *queue, struct slc_job *job,
     job->rows_rejected = report->result.rows_rejected;
     job->duplicate_keys = report->result.duplicate_keys;
     job->drift = drift_json(&report->result.drift);
-    if (job->state == SLC_JOB_FAILED) {
-        job->error = malloc(sizeof(*job->error));
-        if (job->error)
-            *job->error = report->error;
-    }
+    if (job->state == SLC_JOB_FAILED)
+        job->error = copy_error(&report->error);
+    if (report->ticket_error.code != SLC_ERR_NONE)
+        job->ticket_error = copy_error(&report->ticket_error);
     count_job(&queue->counts, job);
     remove_name(queue, job->ticket_name);
     if (--job->batch->left == 0)
@@ -619,11 +629,31 @@ void slc_queue_resume(struct slc_queue *queue)
     pthread_mutex_unlock(&queue->lock);
 }
 
+/* Wait, with the lock held, until nothing runs, the time is over or somebody is
+ * in a hurry. */
+static void wait_idle(struct slc_queue *queue, int64_t graceful_usec)
+{
+    int64_t end_usec = slc_monotonic_usec() + graceful_usec, now;
+
+    while (queue->running > 0 && (now = slc_monotonic_usec()) < end_usec) {
+        int64_t look_usec = end_usec - now > HURRY_LOOK_USEC ? now + HURRY_LOOK_USEC : end_usec;
+        struct timespec look = {.tv_sec = (time_t)(look_usec / SLC_USEC_PER_SEC),
+                                .tv_nsec = (long)(look_usec % SLC_USEC_PER_SEC * 1000)};
+        bool hurry;
+
+        pthread_cond_timedwait(&queue->changed, &queue->lock, &look);
+        if (queue->running == 0 || !queue->options.must_hurry)
+            continue;
+        pthread_mutex_unlock(&queue->lock);
+        hurry = queue->options.must_hurry(queue->options.hurry_state);
+        pthread_mutex_lock(&queue->lock);
+        if (hurry)
+            return;
+    }
+}
+
 bool slc_queue_stop(struct slc_queue *queue, int64_t graceful_usec)
 {
-    int64_t end_usec = slc_monotonic_usec() + graceful_usec;
-    struct timespec end = {.tv_sec = (time_t)(end_usec / SLC_USEC_PER_SEC),
-                           .tv_nsec = (long)(end_usec % SLC_USEC_PER_SEC * 1000)};
     struct slc_batch *done = NULL;
     bool idle;
 
@@ -634,9 +664,7 @@ bool slc_queue_stop(struct slc_queue *queue, int64_t graceful_usec)
     drop_list(queue, &queue->waiting, &done);
     drop_list(queue, &queue->resting, &done);
     pthread_cond_broadcast(&queue->work);
-    while (queue->running > 0 && graceful_usec > 0)
-        if (pthread_cond_timedwait(&queue->changed, &queue->lock, &end) != 0)
-            break;
+    wait_idle(queue, graceful_usec);
     idle = queue->running == 0;
     cancel_running(queue);
     pthread_mutex_unlock(&queue->lock);

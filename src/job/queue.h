@@ -45,8 +45,9 @@ struct slc_job {
     char load_dttm[32];
     char load_id[SLC_LOAD_ID_BYTES];
     int64_t rows_read, rows_written, rows_rejected, duplicate_keys;
-    char *drift;             /* JSON array of sentences; NULL: the table is much as it was */
-    struct slc_error *error; /* NULL unless FAILED */
+    char *drift;                    /* JSON array of sentences; NULL: the table is much as it was */
+    struct slc_error *error;        /* NULL unless FAILED */
+    struct slc_error *ticket_error; /* of the report; NULL: the ticket was brought up to date */
 
     /* The queue's own. */
     struct slc_batch *batch;
@@ -99,6 +100,10 @@ struct slc_queue_options {
     void (*on_finished)(void *state, const struct slc_job *job,
                         const struct slc_ticket_report *report);
     void *finished_state;
+    /* Asked every 100 ms during a graceful stop, without any lock: true ends the
+     * grace. May be NULL. */
+    bool (*must_hurry)(void *state);
+    void *hurry_state;
 };
 
 struct slc_queue;
@@ -140,8 +145,8 @@ void slc_queue_hold(struct slc_queue *queue);
 void slc_queue_resume(struct slc_queue *queue);
 
 /* Stop for good and free: what waits is dropped, what runs may end within
- * `graceful_usec`, then it is stopped. True when nothing had to be stopped. NULL
- * is fine. */
+ * `graceful_usec` (or until must_hurry), then it is stopped. True when nothing had to be stopped.
+ * NULL is fine. */
 bool slc_queue_stop(struct slc_queue *queue, int64_t graceful_usec);
 
 #endif

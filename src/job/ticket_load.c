@@ -65,7 +65,8 @@ bool slc_ticket_loader_connect(struct slc_ticket_loader *loader, int64_t *ret_sw
     if (!loader->redis)
         return false;
     if (!loader->swept)
-        loader->swept = slc_load_sweep(loader->redis, loader->options.config, true, ret_swept, error);
+        loader->swept =
+            slc_load_sweep(loader->redis, loader->options.config, true, ret_swept, error);
     return loader->swept;
 }
 

@@ -2,26 +2,68 @@
 
 #include <sched.h>
 
+/* The items of a list option as views that live in `arena`. */
+static bool take_texts(const struct slc_config *config, const char *key, struct slc_arena *arena,
+                       const struct slc_str **ret_texts, int64_t *ret_n, struct slc_error *error)
+{
+    const char *const *items;
+    size_t n = slc_config_list(config, key, &items);
+    struct slc_str *texts = slc_arena_calloc(arena, n + 1, sizeof(*texts));
+
+    for (size_t i = 0; texts && i < n; i++) {
+        texts[i] = slc_arena_copy(arena, slc_str_from(items[i]));
+        if (!texts[i].data)
+            texts = NULL;
+    }
+    *ret_texts = texts;
+    *ret_n = (int64_t)n;
+    return texts || slc_fail(error, SLC_ERR_MEMORY, "no memory for the options");
+}
+
+/* NAME:TYPE; a name may hold colons, a type does not. */
+static bool take_dtypes(const struct slc_config *config, struct slc_arena *arena,
+                        struct slc_reader_options *options, struct slc_error *error)
+{
+    const struct slc_str *texts;
+    struct slc_column_dtype *dtypes;
+
+    if (!take_texts(config, "reader.dtypes", arena, &texts, &options->n_dtypes, error))
+        return false;
+    dtypes = slc_arena_calloc(arena, (size_t)options->n_dtypes + 1, sizeof(*dtypes));
+    if (!dtypes)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the options");
+    for (int64_t i = 0; i < options->n_dtypes; i++) {
+        size_t name = texts[i].len;
+
+        while (name > 0 && texts[i].data[name - 1] != ':')
+            name--;
+        dtypes[i].name = (struct slc_str){texts[i].data, name > 0 ? name - 1 : 0};
+        if (!slc_type_from_name((struct slc_str){texts[i].data + name, texts[i].len - name},
+                                &dtypes[i].type))
+            return slc_fail(error, SLC_ERR_CONFIG, "reader.dtypes: \"%.*s\" names no type",
+                            SLC_STR_ARG(texts[i]));
+    }
+    options->dtypes = dtypes;
+    return true;
+}
+
 bool slc_reader_options_from(const struct slc_config *config, struct slc_arena *arena,
                              struct slc_reader_options *ret_options, struct slc_error *error)
 {
     struct slc_reader_options options = slc_reader_default_options();
-    const char *const *items;
-    size_t n_items = slc_config_list(config, "reader.na_values", &items);
-    struct slc_str *texts = slc_arena_calloc(arena, n_items + 1, sizeof(*texts));
 
-    if (!texts)
-        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the options");
-    for (size_t i = 0; i < n_items; i++) {
-        texts[i] = slc_arena_copy(arena, slc_str_from(items[i]));
-        if (!texts[i].data)
-            return slc_fail(error, SLC_ERR_MEMORY, "no memory for the options");
-    }
-    options.na_values = texts;
-    options.n_na_values = (int64_t)n_items;
+    if (!take_texts(config, "reader.na_values", arena, &options.na_values, &options.n_na_values,
+                    error) ||
+        !take_texts(config, "reader.columns", arena, &options.columns, &options.n_columns, error) ||
+        !take_dtypes(config, arena, &options, error))
+        return false;
     options.keep_default_na = slc_config_bool(config, "reader.keep_default_na");
     options.delimiter = slc_config_character(config, "reader.delimiter");
     options.quote = slc_config_character(config, "reader.quote");
+    options.escape = slc_config_character(config, "reader.escape");
+    options.comment = slc_config_character(config, "reader.comment");
+    options.leading_zeros = slc_config_is(config, "reader.leading_zeros", "number");
+    options.invalid_text = (enum slc_invalid_text)slc_config_choice(config, "reader.invalid_utf8");
     options.header = (enum slc_header)slc_config_choice(config, "reader.header");
     options.encoding = (enum slc_encoding)slc_config_choice(config, "reader.encoding");
     options.skip_rows = slc_config_int(config, "reader.skip_rows");

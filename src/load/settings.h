@@ -9,7 +9,7 @@
 #include "prep/plan.h"
 #include "reader/reader.h"
 
-/* The NA texts live in `arena`. */
+/* The texts of the options live in `arena`. */
 bool slc_reader_options_from(const struct slc_config *config, struct slc_arena *arena,
                              struct slc_reader_options *ret_options, struct slc_error *error);
 

@@ -81,10 +81,13 @@ static bool add_place(struct pass *pass, struct slc_chunk *chunk)
 static bool refuse_reject(const struct slc_chunk *chunk, struct slc_error *error)
 {
     const struct slc_reject *reject = &chunk->rejects[0];
+    char place[40] = "";
 
+    if (reject->offset_bytes >= 0)
+        snprintf(place, sizeof(place), " (at byte %lld)", (long long)reject->offset_bytes);
     slc_fail(error, SLC_ERR_DATA,
-             "%s (at byte %lld); mend the row, or set reader.on_bad_row=reject to go on without it",
-             reject->reason, (long long)reject->offset_bytes);
+             "%s%s; mend the row, or set reader.on_bad_row=reject to go on without it",
+             reject->reason, place);
     slc_error_locate(error, NULL, chunk->first_record + reject->row, (struct slc_str){0});
     return false;
 }

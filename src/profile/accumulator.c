@@ -130,8 +130,8 @@ static bool begin(struct slc_accumulator *accumulator, enum slc_type type)
 }
 
 bool slc_accumulator_fold(struct slc_accumulator *accumulator, const struct slc_column *column,
-                          int64_t n_rows, size_t limit_bytes, struct slc_digest128 *digest,
-                          struct slc_error *error)
+                          int64_t n_rows, const struct slc_sizes *sizes,
+                          struct slc_digest128 *digest, struct slc_error *error)
 {
     int64_t n_values = fold_validity(column, n_rows, digest);
     bool good = true;
@@ -149,9 +149,9 @@ bool slc_accumulator_fold(struct slc_accumulator *accumulator, const struct slc_
         good = keep_first(accumulator, column, n_rows);
     if (good && n_values > 0) {
         if (accumulator->numbers)
-            good = slc_numbers_fold(accumulator->numbers, column, n_rows, limit_bytes, digest);
+            good = slc_numbers_fold(accumulator->numbers, column, n_rows, sizes, digest);
         else if (accumulator->texts)
-            good = slc_texts_fold(accumulator->texts, column, n_rows, limit_bytes, digest);
+            good = slc_texts_fold(accumulator->texts, column, n_rows, sizes, digest);
         else
             fold_bools(accumulator, column, n_rows, digest);
     }

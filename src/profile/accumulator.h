@@ -27,7 +27,7 @@ void slc_accumulator_release(struct slc_accumulator *accumulator);
 /* Fold the chunk's column; `digest` takes it in, too. Errors: MEMORY, INTERNAL
  * (the column is of another type than before). */
 bool slc_accumulator_fold(struct slc_accumulator *accumulator, const struct slc_column *column,
-                          int64_t n_rows, size_t limit_bytes, struct slc_digest128 *digest,
-                          struct slc_error *error);
+                          int64_t n_rows, const struct slc_sizes *sizes,
+                          struct slc_digest128 *digest, struct slc_error *error);
 
 #endif

@@ -145,6 +145,7 @@ static void json_numbers(struct slc_buf *buf, const struct slc_summary *summary)
     for (int i = 0; i < 3; i++)
         key_level(buf, names[i], type, summary->quantiles[i]);
     key_bool(buf, "quantiles_are_exact", summary->quantiles_are_exact);
+    key_double(buf, "quantile_error", summary->quantile_error);
     if (slc_type_is_number(type)) {
         key_int(buf, "zeros", summary->n_zero);
         key_int(buf, "negative", summary->n_negative);
@@ -189,6 +190,7 @@ static void json_column(struct slc_buf *buf, const struct slc_schema *schema,
     key_int(buf, "missing", summary->n_missing);
     key_int(buf, "distinct", summary->n_distinct);
     key_bool(buf, "distinct_is_exact", summary->distinct_is_exact);
+    key_double(buf, "distinct_error", summary->distinct_error);
     key_bool(buf, "constant", summary->is_constant);
     slc_json_key(buf, "duplicate_of");
     if (summary->duplicate_of >= 0)

@@ -4,17 +4,15 @@
 
 #include "base/hash.h"
 
-enum {
-    K = SLC_KLL_K,
-    LEAST_CAPACITY = 128,
-    ROOM = 2 * K, /* no level with what comes into it is ever larger, see flush() */
-};
+/* No level with what comes into it is ever larger than 2 k, see flush(). */
+enum { MOST_ROOM = 2 * SLC_KLL_MAX_K, MORE_LEVELS = 4 };
 
-bool slc_kll_init(struct slc_kll *kll)
+bool slc_kll_init(struct slc_kll *kll, int k)
 {
     memset(kll, 0, sizeof(*kll));
+    kll->k = (uint32_t)k;
     kll->random = UINT64_C(0x9e3779b97f4a7c15);
-    kll->base = malloc(K * sizeof(*kll->base));
+    kll->base = malloc(kll->k * sizeof(*kll->base));
     return kll->base != NULL;
 }
 
@@ -23,8 +21,9 @@ void slc_kll_release(struct slc_kll *kll)
     if (!kll)
         return;
     free(kll->base);
-    for (int i = 0; i < SLC_KLL_LEVELS; i++)
+    for (int i = 0; i < kll->n_levels; i++)
         free(kll->levels[i].keys);
+    free(kll->levels);
     memset(kll, 0, sizeof(*kll));
 }
 
@@ -34,14 +33,36 @@ static uint64_t next_random(struct slc_kll *kll)
     return slc_hash_u64(kll->random);
 }
 
+/* Bring the level into being, with those below it. */
+static bool reach(struct slc_kll *kll, int level)
+{
+    if (level >= kll->level_capacity) {
+        int capacity = level + MORE_LEVELS;
+        struct slc_kll_level *levels = realloc(kll->levels, (size_t)capacity * sizeof(*levels));
+
+        if (!levels)
+            return false;
+        kll->levels = levels;
+        kll->level_capacity = capacity;
+    }
+    while (kll->n_levels <= level)
+        kll->levels[kll->n_levels++] = (struct slc_kll_level){0};
+    return true;
+}
+
+static size_t least_capacity(const struct slc_kll *kll)
+{
+    return kll->k / 16;
+}
+
 /* Levels shrink by two thirds from the topmost down. */
 static size_t level_capacity(const struct slc_kll *kll, int level)
 {
-    size_t capacity = K;
+    size_t capacity = kll->k, least = least_capacity(kll);
 
-    for (int i = level; i < kll->n_levels - 1 && capacity > LEAST_CAPACITY; i++)
+    for (int i = level; i < kll->n_levels - 1 && capacity > least; i++)
         capacity = capacity * 2 / 3;
-    return capacity < LEAST_CAPACITY ? LEAST_CAPACITY : capacity;
+    return capacity < least ? least : capacity;
 }
 
 static size_t merge(const uint64_t *a, size_t n_a, const uint64_t *b, size_t n_b, uint64_t *to)
@@ -99,11 +120,12 @@ static size_t compact(struct slc_kll *kll, struct slc_kll_level *level, const ui
 static bool carry(struct slc_kll *kll, int at, uint64_t *keys, size_t n, uint64_t *scratch)
 {
     while (n > 0) {
-        struct slc_kll_level *level = &kll->levels[at];
+        struct slc_kll_level *level;
         size_t total, capacity;
 
-        if (at >= kll->n_levels)
-            kll->n_levels = at + 1;
+        if (!reach(kll, at))
+            return false;
+        level = &kll->levels[at];
         capacity = level_capacity(kll, at);
         total = merge(level->keys, level->n, keys, n, scratch);
         if (total <= capacity || at == SLC_KLL_LEVELS - 1)
@@ -116,22 +138,21 @@ static bool carry(struct slc_kll *kll, int at, uint64_t *keys, size_t n, uint64_
     return true;
 }
 
-/* At most K keys meet at most K in a level; half of the 2 K go on. */
+/* At most k keys meet at most k in a level; half of the 2 k go on. */
 static bool flush(struct slc_kll *kll)
 {
-    uint64_t scratch[ROOM];
+    uint64_t scratch[MOST_ROOM];
     size_t n = kll->n_base;
-    struct slc_kll_level *here = &kll->levels[kll->shift];
 
     slc_sort_keys(kll->base, scratch, n);
     kll->n_base = 0;
-    if (n < K)
+    if (n < kll->k)
         return carry(kll, kll->shift, kll->base, n, scratch);
-    if (kll->n_levels < kll->shift + 1)
-        kll->n_levels = kll->shift + 1;
+    if (!reach(kll, kll->shift))
+        return false;
     /* A full base is its level's compaction; what an earlier one left there
      * stays there. */
-    n = compact(kll, here, kll->base, n, scratch);
+    n = compact(kll, &kll->levels[kll->shift], kll->base, n, scratch);
     memcpy(kll->base, scratch, n * sizeof(*scratch));
     return carry(kll, kll->shift + 1, kll->base, n, scratch);
 }
@@ -178,7 +199,7 @@ static bool add_drawn(struct slc_kll *kll, const double *values, int64_t n)
         if (kll->run < length)
             return true;
         kll->base[kll->n_base++] = kll->pending;
-        if (kll->n_base == K && !flush(kll))
+        if (kll->n_base == kll->k && !flush(kll))
             return false;
         if (!start_run(kll))
             return false;
@@ -191,7 +212,7 @@ static bool add_drawn(struct slc_kll *kll, const double *values, int64_t n)
 bool slc_kll_add(struct slc_kll *kll, const double *values, int64_t n)
 {
     while (n > 0 && kll->shift == 0) {
-        int64_t step = K - kll->n_base < n ? K - kll->n_base : n;
+        int64_t step = kll->k - kll->n_base < n ? kll->k - kll->n_base : n;
 
         for (int64_t i = 0; i < step; i++)
             kll->base[kll->n_base + i] = slc_sortkey(values[i]);
@@ -199,7 +220,7 @@ bool slc_kll_add(struct slc_kll *kll, const double *values, int64_t n)
         kll->n += (uint64_t)step;
         values += step;
         n -= step;
-        if (kll->n_base == K && (!flush(kll) || !start_run(kll)))
+        if (kll->n_base == kll->k && (!flush(kll) || !start_run(kll)))
             return false;
     }
     return n == 0 || add_drawn(kll, values, n);
@@ -207,7 +228,7 @@ bool slc_kll_add(struct slc_kll *kll, const double *values, int64_t n)
 
 bool slc_kll_add_weighted(struct slc_kll *kll, const struct slc_weighted *entries, int64_t n)
 {
-    size_t room = (size_t)n * 2 + ROOM;
+    size_t room = (size_t)n * 2 + 2 * (size_t)kll->k;
     uint64_t *keys = malloc(room * sizeof(*keys)), *scratch = malloc(room * sizeof(*keys));
     uint64_t *mine = malloc(((size_t)n + 1) * sizeof(*keys)), all = 0;
     size_t n_keys = 0;
@@ -220,22 +241,24 @@ bool slc_kll_add_weighted(struct slc_kll *kll, const struct slc_weighted *entrie
     /* A weight is a sum of powers of two: on level h goes what has bit h set,
      * with what the level below passed on. */
     for (int level = 0; good && level < SLC_KLL_LEVELS && (n_keys > 0 || all >> level); level++) {
-        struct slc_kll_level *at = &kll->levels[level];
+        struct slc_kll_level *at;
         size_t n_mine = 0, total;
 
-        if (level >= kll->n_levels)
-            kll->n_levels = level + 1;
+        good = reach(kll, level);
+        if (!good)
+            break;
+        at = &kll->levels[level];
         for (int64_t i = 0; i < n; i++)
             if (entries[i].weight >> level & 1)
                 mine[n_mine++] = entries[i].key;
         total = merge(keys, n_keys, mine, n_mine, scratch);
         n_keys = 0;
-        if (total <= LEAST_CAPACITY) {
+        if (total <= least_capacity(kll)) {
             good = keep(at, scratch, total, total + 1);
             continue;
         }
-        if (total <= K && !(all >> level >> 1)) {
-            good = keep(at, scratch, total, K); /* the topmost one */
+        if (total <= kll->k && !(all >> level >> 1)) {
+            good = keep(at, scratch, total, kll->k); /* the topmost one */
             break;
         }
         n_keys = compact(kll, at, scratch, total, keys);

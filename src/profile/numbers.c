@@ -34,7 +34,7 @@ struct slc_numbers *slc_numbers_new(enum slc_type type)
     return numbers;
 }
 
-static void drop_ranks(struct slc_numbers *numbers)
+void slc_numbers_drop_ranks(struct slc_numbers *numbers)
 {
     if (!numbers->ranks)
         return;
@@ -48,9 +48,10 @@ void slc_numbers_free(struct slc_numbers *numbers)
 {
     if (!numbers)
         return;
-    drop_ranks(numbers);
+    slc_numbers_drop_ranks(numbers);
     slc_number_table_release(&numbers->table);
     if (numbers->sketch) {
+        slc_hll_release(&numbers->sketch->hll);
         slc_kll_release(&numbers->sketch->kll);
         slc_leaders_release(&numbers->sketch->leaders);
         free(numbers->sketch);
@@ -273,11 +274,11 @@ static struct slc_weighted *sorted_table(const struct slc_numbers *numbers, int6
 }
 
 /* Bring what the table holds into a sketch and let go of the table. */
-static bool give_up_table(struct slc_numbers *numbers)
+static bool give_up_table(struct slc_numbers *numbers, const struct slc_sizes *sizes)
 {
     struct slc_number_sketch *sketch = calloc(1, sizeof(*sketch));
-    struct slc_value_count best[SLC_LEADERS];
-    uint64_t hashes[SLC_LEADERS];
+    struct slc_value_count best[SLC_MAX_LEADERS];
+    uint64_t hashes[SLC_MAX_LEADERS];
     struct slc_weighted *entries;
     int64_t n_entries = 0;
     int n_best = 0;
@@ -286,6 +287,8 @@ static bool give_up_table(struct slc_numbers *numbers)
     if (!sketch)
         return false;
     numbers->sketch = sketch; /* owned from here on, whatever happens */
+    if (!slc_hll_init(&sketch->hll, sizes->hll_bits))
+        return false;
     for (size_t i = 0; i < numbers->table.n_slots; i++) {
         const struct slc_number_slot *slot = &numbers->table.slots[i];
         struct slc_value value = slc_numbers_value(numbers->type, slot->key);
@@ -293,13 +296,15 @@ static bool give_up_table(struct slc_numbers *numbers)
         if (!slot->count)
             continue;
         slc_hll_add(&sketch->hll, slc_number_hash(slot->key));
-        slc_top_offer(best, &n_best, SLC_LEADERS, &value, slot->count);
+        slc_top_offer(best, &n_best, sizes->n_leaders, &value, slot->count);
     }
     for (int i = 0; i < n_best; i++)
         hashes[i] = slc_number_hash(best[i].value.uint64);
     entries = sorted_table(numbers, &n_entries);
-    good = entries && slc_leaders_init(&sketch->leaders, best, hashes, n_best) &&
-           slc_kll_init(&sketch->kll) && slc_kll_add_weighted(&sketch->kll, entries, n_entries);
+    good = entries &&
+           slc_leaders_init(&sketch->leaders, best, hashes, n_best, sizes->n_leaders, 0) &&
+           slc_kll_init(&sketch->kll, sizes->kll_k) &&
+           slc_kll_add_weighted(&sketch->kll, entries, n_entries);
     free(entries);
     slc_number_table_release(&numbers->table);
     return good;
@@ -308,7 +313,7 @@ static bool give_up_table(struct slc_numbers *numbers)
 /* Count the block's values and collect them for the quantiles. `n_finite`
  * values of block->x are finite. */
 static bool count_values(struct slc_numbers *numbers, struct block *block, const double *finite,
-                         int64_t n_finite, size_t limit_bytes)
+                         int64_t n_finite, const struct slc_sizes *sizes)
 {
     int64_t n_counted = 0;
 
@@ -317,18 +322,18 @@ static bool count_values(struct slc_numbers *numbers, struct block *block, const
 
         for (int64_t i = 0; i < block->n; i++)
             differs |= block->keys[i] ^ block->keys[0];
-        if (!differs &&
-            slc_number_table_add_times(&numbers->table, block->keys[0], block->n, limit_bytes))
+        if (!differs && slc_number_table_add_times(&numbers->table, block->keys[0], block->n,
+                                                   sizes->number_table_bytes))
             return true;
     }
     for (int64_t i = 0; i < block->n; i++)
         block->hashes[i] = slc_number_hash(block->keys[i]);
     if (!numbers->sketch) {
         n_counted = slc_number_table_add(&numbers->table, block->keys, block->hashes, block->n,
-                                         limit_bytes);
+                                         sizes->number_table_bytes);
         if (n_counted == block->n)
             return true;
-        if (!give_up_table(numbers))
+        if (!give_up_table(numbers, sizes))
             return false;
         for (int64_t i = 0; i < n_counted; i++)
             if (isfinite(block->doubles[i])) {
@@ -340,7 +345,8 @@ static bool count_values(struct slc_numbers *numbers, struct block *block, const
            slc_kll_add(&numbers->sketch->kll, finite, n_finite);
 }
 
-static bool fold_block(struct slc_numbers *numbers, struct block *block, size_t limit_bytes)
+static bool fold_block(struct slc_numbers *numbers, struct block *block,
+                       const struct slc_sizes *sizes)
 {
     int64_t n_finite = block->n;
     double min, max;
@@ -359,21 +365,21 @@ static bool fold_block(struct slc_numbers *numbers, struct block *block, size_t 
     if (n_finite)
         slc_moments_add(&numbers->moments, block->x, n_finite, min, max);
     numbers->n += block->n;
-    return count_values(numbers, block, block->x, n_finite, limit_bytes);
+    return count_values(numbers, block, block->x, n_finite, sizes);
 }
 
 bool slc_numbers_fold(struct slc_numbers *numbers, const struct slc_column *column, int64_t n_rows,
-                      size_t limit_bytes, struct slc_digest128 *digest)
+                      const struct slc_sizes *sizes, struct slc_digest128 *digest)
 {
     struct block block;
 
-    drop_ranks(numbers); /* of what was there before, if somebody asked */
+    slc_numbers_drop_ranks(numbers); /* of what was there before, if somebody asked */
     for (int64_t row = 0; row < n_rows; row += BLOCK) {
         load(&block, column, row, n_rows - row < BLOCK ? n_rows - row : BLOCK);
         if (block.n == 0)
             continue;
         slc_digest128_add(digest, block.keys, (size_t)block.n * sizeof(*block.keys));
-        if (!fold_block(numbers, &block, limit_bytes))
+        if (!fold_block(numbers, &block, sizes))
             return false;
     }
     return true;

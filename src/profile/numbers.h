@@ -12,6 +12,7 @@
 #include "profile/moments.h"
 #include "profile/number_table.h"
 #include "profile/profile.h"
+#include "profile/sizes.h"
 #include "profile/top.h"
 
 /* What takes the table's place. */
@@ -43,11 +44,12 @@ struct slc_numbers {
 /* NULL when memory ran out. */
 struct slc_numbers *slc_numbers_new(enum slc_type type);
 void slc_numbers_free(struct slc_numbers *numbers);
+void slc_numbers_drop_ranks(struct slc_numbers *numbers);
 
 /* Fold the column's `n_rows` values; the digest takes in those that are not
  * missing. False when memory ran out. */
 bool slc_numbers_fold(struct slc_numbers *numbers, const struct slc_column *column, int64_t n_rows,
-                      size_t limit_bytes, struct slc_digest128 *digest);
+                      const struct slc_sizes *sizes, struct slc_digest128 *digest);
 
 /* A key of the table as a value. */
 struct slc_value slc_numbers_value(enum slc_type type, uint64_t key);

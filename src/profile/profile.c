@@ -4,20 +4,27 @@
 
 #include "profile/internal.h"
 
-enum { LEAST_LIMIT_BYTES = 32768 };
+enum { RANKS_PART = 16 }; /* of the memory, for values in order */
 
 bool slc_profile_new(int64_t n_columns, int64_t memory_bytes, struct slc_profile **ret_profile,
                      struct slc_error *error)
 {
-    struct slc_profile *profile = calloc(1, sizeof(*profile));
+    int64_t share = n_columns > 0 ? memory_bytes / n_columns : SLC_LEAST_SHARE_BYTES;
+    struct slc_profile *profile;
     size_t n = (size_t)n_columns + 1; /* a table without columns is one, too */
 
+    if (share < SLC_LEAST_SHARE_BYTES)
+        return slc_fail(error, SLC_ERR_LIMIT,
+                        "the statistics of %lld columns take %lld KiB, more than the %lld KiB "
+                        "set aside for them: raise load.memory",
+                        (long long)n_columns, (long long)n_columns * (SLC_LEAST_SHARE_BYTES / 1024),
+                        (long long)memory_bytes / 1024);
+    profile = calloc(1, sizeof(*profile));
     if (!profile)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out");
     profile->n_columns = n_columns;
-    profile->limit_bytes = LEAST_LIMIT_BYTES;
-    if (n_columns > 0 && memory_bytes / n_columns > LEAST_LIMIT_BYTES)
-        profile->limit_bytes = (size_t)(memory_bytes / n_columns);
+    profile->sizes = slc_sizes_of_share((size_t)share);
+    profile->ranks_limit_bytes = memory_bytes > 0 ? (size_t)memory_bytes / RANKS_PART : 0;
     profile->columns = calloc(n, sizeof(*profile->columns));
     profile->digests = calloc(n, sizeof(*profile->digests));
     profile->turns = calloc(n, sizeof(*profile->turns));
@@ -106,7 +113,7 @@ bool slc_profile_fold(struct slc_profile *profile, const struct slc_chunk *chunk
         if (!wait_for_turn(profile, i, chunk->seq))
             return slc_fail(error, SLC_ERR_CANCELLED, "profiling was cancelled");
         if (column->requested &&
-            !slc_accumulator_fold(&profile->columns[i], column, chunk->n_rows, profile->limit_bytes,
+            !slc_accumulator_fold(&profile->columns[i], column, chunk->n_rows, &profile->sizes,
                                   &profile->digests[i], error)) {
             slc_profile_cancel(profile); /* nobody waits for a turn that never comes */
             return false;

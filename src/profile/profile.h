@@ -10,11 +10,13 @@
  * `memory_bytes`: distinct count, quartiles, most frequent values and histogram
  * come from one table of values and counts. Beyond that the table is given up
  * for sketches, and the summary says so: distinct by HyperLogLog (Flajolet et
- * al. 2007 with the bias-free estimator of Ertl 2017, 2^14 registers, standard
- * error 0.81 %), quantiles and histogram by KLL (Karnin, Lang, Liberty 2016, k
- * = 2048, rank error below 0.2 % at 99 %), most frequent values among those that
- * led when the table was given up. Everything else is always exact; sums are
- * kept in double-double arithmetic (106 bits).
+ * al. 2007 with the bias-free estimator of Ertl 2017), quantiles and histogram
+ * by KLL (Karnin, Lang, Liberty 2016), most frequent values among those that led
+ * when the table was given up. With a share of 128 KiB or more the sketches are of
+ * full size: 2^14 registers, standard error 0.81 %; k = 2048, rank error below
+ * 0.2 % at 99 %. With each halving of the share the registers and k are halved,
+ * down to 2^9 (4.6 %) and k = 64 (6.4 %) in 4 KiB; the summary states the errors. Everything else
+ * is always exact; sums are kept in double-double arithmetic (106 bits).
  *
  * Missing values are counted and left out of everything else. Infinite values
  * count as distinct values and in min and max, not in mean, deviation, skewness,
@@ -32,9 +34,14 @@
 
 struct slc_profile;
 
-/* `memory_bytes` bounds the tables of all columns together, in equal parts of
- * 32 KiB at least. A part of 2^k * 32 bytes holds 2^k * 5/4 different numbers;
- * one of 2^k * 128 bytes as many texts, with half of it for the texts' bytes. */
+/* `memory_bytes` bounds what all columns keep together, tables or sketches, in
+ * equal shares; each column's own bookkeeping (0.4 KiB, of texts 1 KiB where the
+ * share is of 32 KiB or more) comes on top. While it folds, a thread has one
+ * column's table twice, and slc_profile_summarize() and slc_profile_quantile()
+ * keep up to a sixteenth more, or one column's values in order.
+ * A share of 2^k * 32 bytes holds 2^k * 5/4 different numbers; one of 2^k * 128
+ * bytes as many texts, with half of it for the texts' bytes.
+ * Errors: MEMORY, LIMIT (a share would be of less than 4 KiB). */
 bool slc_profile_new(int64_t n_columns, int64_t memory_bytes, struct slc_profile **ret_profile,
                      struct slc_error *error);
 void slc_profile_free(struct slc_profile *profile);
@@ -82,6 +89,7 @@ struct slc_summary {
     int64_t n_rows;
     int64_t n_missing;
     int64_t n_distinct;
+    double distinct_error; /* 0 when exact; standard error of n_distinct as a part of it */
     /* NULL type when there is no value; texts bytewise, clipped at 256 bytes. */
     struct slc_value min, max;
     /* Numbers, and dates as days or microseconds. NaN when undefined, and for
@@ -93,6 +101,9 @@ struct slc_summary {
     double variance;     /* population, ddof 0 */
     double skewness;     /* adjusted Fisher-Pearson, as pandas */
     double quantiles[3]; /* 0.25, 0.5, 0.75, linear interpolation (type 7) */
+    /* 0 when exact; how far their ranks are off at most, in 99 of 100 cases, as a
+     * part of the values. */
+    double quantile_error;
     int64_t n_zero, n_negative, n_infinite;
     double finite_min, finite_max; /* as double */
     double max_abs;
@@ -117,12 +128,12 @@ struct slc_summary {
 /* After the last fold. Cheap for all but exact quantiles, which sort the
  * column's distinct values. Texts in the summary live until the column is
  * folded again, reset or freed. When memory runs out, quantiles are NaN and there
- * is no histogram. */
+ * is no histogram. One thread at a time, and none folding. */
 void slc_profile_summarize(struct slc_profile *profile, int64_t column, struct slc_summary *ret);
 
 /* The q-quantile (0 to 1, linear interpolation) of the column's finite values
  * together with `extra_count` times `extra_value`; NaN when there is none. After
- * slc_profile_summarize() of the column. */
+ * slc_profile_summarize() of the column, under the same conditions. */
 double slc_profile_quantile(struct slc_profile *profile, int64_t column, double q,
                             double extra_value, int64_t extra_count);
 

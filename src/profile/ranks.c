@@ -55,10 +55,22 @@ static void fill(struct slc_ranks *ranks, const struct slc_numbers *numbers,
     }
 }
 
+static int64_t n_entries(const struct slc_numbers *numbers)
+{
+    return numbers->sketch ? slc_kll_n_entries(&numbers->sketch->kll) : (int64_t)numbers->table.n;
+}
+
+size_t slc_numbers_ranks_bytes(const struct slc_numbers *numbers)
+{
+    const struct slc_ranks *ranks = numbers->ranks;
+
+    return sizeof(*ranks) +
+           (size_t)(n_entries(numbers) + 2) * (sizeof(*ranks->values) + sizeof(*ranks->up_to));
+}
+
 const struct slc_ranks *slc_numbers_ranks(struct slc_numbers *numbers)
 {
-    int64_t room =
-        numbers->sketch ? slc_kll_n_entries(&numbers->sketch->kll) : (int64_t)numbers->table.n;
+    int64_t room = n_entries(numbers);
     struct slc_weighted *entries, *spare;
     struct slc_ranks *ranks;
     int64_t n;

@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-enum { DIGIT_VALUES = 256, DIGITS = 8, QUICK_BITS = 24 };
+enum { DIGIT_VALUES = 256, DIGITS = 8, QUICK_BITS = 24, FEW = 64 };
 
 /* From counts to where each digit's run starts. */
 static void starts_from_counts(uint32_t counts[DIGIT_VALUES])
@@ -70,6 +70,10 @@ void slc_sort_keys(uint64_t *keys, uint64_t *spare, size_t n)
     }
     if (!is_unsorted)
         return;
+    if (n <= FEW) { /* quicker than counting digits */
+        (void)insertion_sort(keys, n, SIZE_MAX);
+        return;
+    }
     n_bits = 64 - __builtin_clzll(differs);
     if (n_bits <= QUICK_BITS) {
         sort_passes(keys, spare, n, 0, (n_bits + 7) / 8);

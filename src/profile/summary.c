@@ -89,6 +89,7 @@ static void count_number_values(struct slc_summary *summary, const struct slc_nu
 {
     if (numbers->sketch) {
         summary->distinct_is_exact = false;
+        summary->distinct_error = slc_hll_error(numbers->sketch->hll.bits);
         summary->n_distinct = estimate_distinct(&numbers->sketch->hll, numbers->n);
         copy_leaders(summary, &numbers->sketch->leaders);
         return;
@@ -103,8 +104,36 @@ static void count_number_values(struct slc_summary *summary, const struct slc_nu
     }
 }
 
-static void summarize_numbers(struct slc_summary *summary, struct slc_numbers *numbers)
+/* The column's values in order. They are kept, since quantiles may be asked for;
+ * when there is too much of them, those of other columns go. */
+static const struct slc_ranks *ranks_of(struct slc_profile *profile, int64_t column)
 {
+    struct slc_numbers *numbers = profile->columns[column].numbers;
+    size_t bytes;
+
+    if (!numbers || numbers->ranks || numbers->moments.n == 0)
+        return numbers ? numbers->ranks : NULL;
+    bytes = slc_numbers_ranks_bytes(numbers);
+    if (profile->ranks_bytes > 0 && profile->ranks_bytes + bytes > profile->ranks_limit_bytes) {
+        for (int64_t i = profile->ranked_from; i <= profile->ranked_to; i++)
+            if (profile->columns[i].numbers)
+                slc_numbers_drop_ranks(profile->columns[i].numbers);
+        profile->ranks_bytes = 0;
+    }
+    if (profile->ranks_bytes == 0)
+        profile->ranked_from = profile->ranked_to = column;
+    profile->ranks_bytes += bytes;
+    if (column < profile->ranked_from)
+        profile->ranked_from = column;
+    if (column > profile->ranked_to)
+        profile->ranked_to = column;
+    return slc_numbers_ranks(numbers);
+}
+
+static void summarize_numbers(struct slc_profile *profile, int64_t column,
+                              struct slc_summary *summary)
+{
+    struct slc_numbers *numbers = profile->columns[column].numbers;
     const struct slc_moments *moments = &numbers->moments;
     const struct slc_ranks *ranks;
 
@@ -126,10 +155,12 @@ static void summarize_numbers(struct slc_summary *summary, struct slc_numbers *n
     summary->finite_min = moments->min;
     summary->finite_max = moments->max;
     summary->max_abs = fmax(fabs(moments->min), fabs(moments->max));
-    ranks = slc_numbers_ranks(numbers);
+    ranks = ranks_of(profile, column);
     if (!ranks)
         return;
     summary->quantiles_are_exact = !numbers->sketch;
+    if (numbers->sketch)
+        summary->quantile_error = slc_kll_error((int)numbers->sketch->kll.k);
     for (int i = 0; i < 3; i++)
         summary->quantiles[i] = slc_ranks_quantile(ranks, 0.25 * (i + 1), 0.0, 0);
     fill_histogram(summary, ranks);
@@ -159,6 +190,8 @@ static void summarize_texts(struct slc_summary *summary, const struct slc_texts 
     summary->text_mean_len = (double)chars / (double)texts->n;
     if (texts->sketch) {
         summary->distinct_is_exact = false;
+        summary->distinct_error =
+            texts->sketch->is_one ? 0.0 : slc_hll_error(texts->sketch->hll.bits);
         summary->n_distinct =
             texts->sketch->is_one ? 1 : estimate_distinct(&texts->sketch->hll, texts->n);
         copy_leaders(summary, &texts->sketch->leaders);
@@ -224,7 +257,7 @@ void slc_profile_summarize(struct slc_profile *profile, int64_t column, struct s
 
     begin(ret, mine);
     if (mine->numbers)
-        summarize_numbers(ret, mine->numbers);
+        summarize_numbers(profile, column, ret);
     else if (mine->texts)
         summarize_texts(ret, mine->texts);
     else if (mine->type == SLC_TYPE_BOOL)
@@ -240,8 +273,5 @@ void slc_profile_summarize(struct slc_profile *profile, int64_t column, struct s
 double slc_profile_quantile(struct slc_profile *profile, int64_t column, double q,
                             double extra_value, int64_t extra_count)
 {
-    struct slc_numbers *numbers = profile->columns[column].numbers;
-    const struct slc_ranks *ranks = numbers ? slc_numbers_ranks(numbers) : NULL;
-
-    return slc_ranks_quantile(ranks, q, extra_value, extra_count);
+    return slc_ranks_quantile(ranks_of(profile, column), q, extra_value, extra_count);
 }

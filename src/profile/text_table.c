@@ -9,13 +9,25 @@ enum {
     PREFETCH_FROM_BYTES = 1 << 18, /* smaller tables live in the second-level cache */
     ROOMY_SLOTS = 1024,            /* up to here only 1/8 is used, so that probes seldom miss */
     BATCH = 32,
+    LEAST_BLOCK_BYTES = 256,
+    LARGEST_BLOCK_BYTES = 1 << 20,
     FARTHEST = 512, /* slots from its hash's own; only texts made to collide get there */
+};
+
+struct slc_text_block {
+    struct slc_text_block *older;
+    char bytes[];
 };
 
 void slc_text_table_release(struct slc_text_table *table)
 {
+    while (table->blocks) {
+        struct slc_text_block *older = table->blocks->older;
+
+        free(table->blocks);
+        table->blocks = older;
+    }
     free(table->slots);
-    slc_arena_release(&table->arena);
     *table = (struct slc_text_table){0};
 }
 
@@ -94,7 +106,7 @@ static bool grow(struct slc_text_table *table, size_t limit_bytes)
     int shift = 64 - __builtin_ctzll(n_slots);
     struct slc_text_slot *slots;
 
-    if (n_slots * sizeof(*slots) + table->arena.used_bytes > limit_bytes)
+    if (n_slots * sizeof(*slots) + table->used_bytes > limit_bytes)
         return false;
     slots = calloc(n_slots, sizeof(*slots));
     if (!slots)
@@ -114,11 +126,47 @@ static bool grow(struct slc_text_table *table, size_t limit_bytes)
     return true;
 }
 
+/* A copy of the text. The pool grows by quarters, and not past the limit for
+ * room that no text will ever take, so that little of it is unused. NULL when
+ * memory ran out. */
+static const char *copy(struct slc_text_table *table, struct slc_str text, size_t limit_bytes)
+{
+    size_t slot_bytes = table->n_slots * sizeof(*table->slots), size = table->pool_bytes / 4;
+    char *at;
+
+    if (table->left_bytes < text.len + 1) {
+        size_t taken = slot_bytes + table->pool_bytes;
+        size_t left = limit_bytes > taken ? limit_bytes - taken : 0;
+        struct slc_text_block *block;
+
+        size = size < LEAST_BLOCK_BYTES ? LEAST_BLOCK_BYTES : size;
+        size = size > LARGEST_BLOCK_BYTES ? LARGEST_BLOCK_BYTES : size;
+        size = size > left ? left : size;
+        size = size > text.len ? size : text.len + 1;
+        block = malloc(sizeof(*block) + size);
+        if (!block)
+            return NULL;
+        block->older = table->blocks;
+        table->blocks = block;
+        table->next = block->bytes;
+        table->left_bytes = size;
+        table->pool_bytes += size;
+    }
+    at = table->next;
+    if (text.len)
+        memcpy(at, text.data, text.len);
+    at[text.len] = '\0';
+    table->next += text.len + 1;
+    table->left_bytes -= text.len + 1;
+    table->used_bytes += text.len + 1;
+    return at;
+}
+
 static bool insert(struct slc_text_table *table, struct slc_str text, uint64_t hash,
                    size_t limit_bytes, size_t *ret_at)
 {
     struct slc_text_slot *slot;
-    struct slc_str copy;
+    const char *data;
 
     if (text.len >= UINT32_MAX)
         return false;
@@ -132,14 +180,14 @@ static bool insert(struct slc_text_table *table, struct slc_str text, uint64_t h
     }
     if (((*ret_at - (hash >> table->shift)) & (table->n_slots - 1)) > FARTHEST)
         return false;
-    if (table->n_slots * sizeof(*slot) + table->arena.used_bytes + text.len + 1 > limit_bytes)
+    if (table->n_slots * sizeof(*slot) + table->used_bytes + text.len + 1 > limit_bytes)
         return false;
-    copy = slc_arena_copy(&table->arena, text);
-    if (!copy.data)
+    data = copy(table, text, limit_bytes);
+    if (!data)
         return false;
     slot = &table->slots[*ret_at];
     slot->hash = hash;
-    slot->data = copy.data;
+    slot->data = data;
     slot->len = (uint32_t)text.len;
     slot->chars = (uint32_t)slc_text_chars(text);
     table->text_bytes += (int64_t)text.len;

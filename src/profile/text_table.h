@@ -7,16 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
 #include "base/str.h"
 
 struct slc_text_slot {
     uint64_t hash;
     int64_t count;    /* 0: an empty slot */
-    const char *data; /* in the table's arena */
+    const char *data; /* in the table's pool */
     uint32_t len;     /* bytes */
     uint32_t chars;   /* code points */
 };
+
+struct slc_text_block;
 
 /* Zeroed is empty. */
 struct slc_text_table {
@@ -24,9 +25,13 @@ struct slc_text_table {
     size_t n_slots;              /* a power of two, or 0 */
     size_t n;                    /* in use */
     int shift;
-    int64_t text_bytes; /* of the distinct texts */
-    size_t last;        /* the slot of the text that came last, while n > 0 */
-    struct slc_arena arena;
+    int64_t text_bytes;            /* of the distinct texts */
+    size_t last;                   /* the slot of the text that came last, while n > 0 */
+    struct slc_text_block *blocks; /* owned; the pool of the texts, newest first */
+    char *next;                    /* free room in the newest block */
+    size_t left_bytes;
+    size_t pool_bytes; /* of all blocks */
+    size_t used_bytes; /* by the texts */
 };
 
 void slc_text_table_release(struct slc_text_table *table);

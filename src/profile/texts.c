@@ -25,6 +25,7 @@ void slc_texts_free(struct slc_texts *texts)
         return;
     slc_text_table_release(&texts->table);
     if (texts->sketch) {
+        slc_hll_release(&texts->sketch->hll);
         slc_leaders_release(&texts->sketch->leaders);
         free(texts->sketch);
     }
@@ -126,17 +127,19 @@ void slc_texts_sizes(const struct slc_texts *texts, int64_t *ret_chars, int64_t 
 }
 
 /* Bring what the table holds into a sketch and let go of the table. */
-static bool give_up_table(struct slc_texts *texts)
+static bool give_up_table(struct slc_texts *texts, const struct slc_sizes *sizes)
 {
     struct slc_text_sketch *sketch = calloc(1, sizeof(*sketch));
-    struct slc_value_count best[SLC_LEADERS];
-    uint64_t hashes[SLC_LEADERS];
+    struct slc_value_count best[SLC_MAX_LEADERS];
+    uint64_t hashes[SLC_MAX_LEADERS];
     int n_best = 0;
     bool good;
 
     if (!sketch)
         return false;
     texts->sketch = sketch; /* owned from here on, whatever happens */
+    if (!slc_hll_init(&sketch->hll, sizes->hll_bits))
+        return false;
     sketch->is_one = texts->table.n <= 1;
     for (size_t i = 0; i < texts->table.n_slots; i++) {
         const struct slc_text_slot *slot = &texts->table.slots[i];
@@ -147,13 +150,14 @@ static bool give_up_table(struct slc_texts *texts)
         sketch->one_hash = slot->hash;
         slc_hll_add(&sketch->hll, slot->hash);
         if (slot->len <= SLC_LEADER_TEXT_BYTES)
-            slc_top_offer(best, &n_best, SLC_LEADERS, &value, slot->count);
+            slc_top_offer(best, &n_best, sizes->n_leaders, &value, slot->count);
     }
     for (int i = 0; i < n_best; i++) {
         hashes[i] = slc_hash_bytes(best[i].value.text.data, best[i].value.text.len);
         best[i].value.type = texts->type;
     }
-    good = slc_leaders_init(&sketch->leaders, best, hashes, n_best);
+    good = slc_leaders_init(&sketch->leaders, best, hashes, n_best, sizes->n_leaders,
+                            sizes->leader_text_bytes);
     slc_texts_sizes(texts, &texts->chars, &texts->bytes);
     slc_text_table_release(&texts->table);
     return good;
@@ -187,15 +191,15 @@ static void sketch_add(struct slc_texts *texts, const struct slc_str *values, ui
 }
 
 static bool fold_block(struct slc_texts *texts, const struct slc_str *values, int64_t n,
-                       size_t limit_bytes, struct slc_digest128 *digest)
+                       const struct slc_sizes *sizes, struct slc_digest128 *digest)
 {
     uint64_t hashes[BLOCK];
     int64_t n_counted = 0;
 
     if (!texts->sketch) {
-        n_counted =
-            slc_text_table_add(&texts->table, values, hashes, n, limit_bytes, meet_new, texts);
-        if (n_counted < n && !give_up_table(texts))
+        n_counted = slc_text_table_add(&texts->table, values, hashes, n, sizes->text_table_bytes,
+                                       meet_new, texts);
+        if (n_counted < n && !give_up_table(texts, sizes))
             return false;
     }
     if (n_counted < n)
@@ -207,7 +211,7 @@ static bool fold_block(struct slc_texts *texts, const struct slc_str *values, in
 }
 
 bool slc_texts_fold(struct slc_texts *texts, const struct slc_column *column, int64_t n_rows,
-                    size_t limit_bytes, struct slc_digest128 *digest)
+                    const struct slc_sizes *sizes, struct slc_digest128 *digest)
 {
     struct slc_str room[BLOCK];
 
@@ -219,7 +223,7 @@ bool slc_texts_fold(struct slc_texts *texts, const struct slc_column *column, in
             n = gather_texts(values, column->valid, row, n, room);
             values = room;
         }
-        if (n && !fold_block(texts, values, n, limit_bytes, digest))
+        if (n && !fold_block(texts, values, n, sizes, digest))
             return false;
     }
     return true;

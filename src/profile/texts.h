@@ -9,6 +9,7 @@
 #include "profile/digest128.h"
 #include "profile/hll.h"
 #include "profile/profile.h"
+#include "profile/sizes.h"
 #include "profile/text_table.h"
 #include "profile/top.h"
 
@@ -51,7 +52,7 @@ void slc_texts_free(struct slc_texts *texts);
 /* Fold the column's `n_rows` values; the digest takes in those that are not
  * missing. False when memory ran out. */
 bool slc_texts_fold(struct slc_texts *texts, const struct slc_column *column, int64_t n_rows,
-                    size_t limit_bytes, struct slc_digest128 *digest);
+                    const struct slc_sizes *sizes, struct slc_digest128 *digest);
 
 /* Characters and bytes of all texts. */
 void slc_texts_sizes(const struct slc_texts *texts, int64_t *ret_chars, int64_t *ret_bytes);

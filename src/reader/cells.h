@@ -64,8 +64,8 @@ static inline bool slc_is_na(const struct slc_na_set *set, const char *text, siz
 
 /* How numbers are written where it is not 1234.5. */
 struct slc_number_style {
-    char decimal;   /* instead of the point */
-    char thousands; /* may stand between digits before the decimal; '\0': nothing */
+    char decimal;       /* instead of the point */
+    char thousands;     /* may stand between digits before the decimal; '\0': nothing */
     bool leading_zeros; /* 007 is a number */
     bool rounds;        /* a double may be the nearest one of a longer whole number */
 };

@@ -87,8 +87,7 @@ bool slc_selection_make(struct slc_reader *reader, struct slc_error *error)
     if (!select_columns(reader, selection, error) || !take_types(reader, selection, error))
         return false;
     /* Whoever says that a column is a number means its zeros and its digits. */
-    selection->style =
-        reader->style ? *reader->style : (struct slc_number_style){.decimal = '.'};
+    selection->style = reader->style ? *reader->style : (struct slc_number_style){.decimal = '.'};
     selection->style.leading_zeros = selection->style.rounds = true;
     reader->options.columns = NULL; /* no longer borrowed */
     reader->options.dtypes = NULL;
@@ -136,7 +135,9 @@ static const char *unfit_reason(const struct slc_reader *reader, struct slc_raw 
     for (size_t i = 0; i < name.len; i++) {
         char c = name.data[i];
 
-        slc_buf_append_byte(&text, c == '"' ? '\'' : (unsigned char)c < 0x20 || c == 0x7f ? ' ' : c);
+        slc_buf_append_byte(&text, c == '"'                               ? '\''
+                                   : (unsigned char)c < 0x20 || c == 0x7f ? ' '
+                                                                          : c);
     }
     slc_buf_printf(&text, ": not of the type %s", slc_type_name(selection->types[column]));
     if (text.failed)

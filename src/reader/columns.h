@@ -6,10 +6,10 @@
 #include "reader/format.h"
 
 struct slc_selection {
-    struct slc_schema schema; /* the columns read; the names are those of reader->schema */
-    int64_t *from;            /* by column: where it is in the grid */
-    enum slc_type *types;     /* by column: the given type; NULL: found out */
-    bool any_type;            /* some type other than TEXT is given */
+    struct slc_schema schema;      /* the columns read; the names are those of reader->schema */
+    int64_t *from;                 /* by column: where it is in the grid */
+    enum slc_type *types;          /* by column: the given type; NULL: found out */
+    bool any_type;                 /* some type other than TEXT is given */
     struct slc_number_style style; /* of the numbers in columns whose type is given */
 };
 

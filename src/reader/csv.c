@@ -206,10 +206,9 @@ static bool take_names(struct slc_reader *reader, const struct csv *csv, char *t
 
     if (!cells || !ordinals)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the column names");
-    used = csv->dialect.escape
-               ? split_escaped_row(text, len, csv, cells, (int64_t)most, &n_cells)
-               : slc_split_row(text, len, csv->dialect.delimiter, csv->dialect.quote, cells,
-                               (int64_t)most, &n_cells);
+    used = csv->dialect.escape ? split_escaped_row(text, len, csv, cells, (int64_t)most, &n_cells)
+                               : slc_split_row(text, len, csv->dialect.delimiter,
+                                               csv->dialect.quote, cells, (int64_t)most, &n_cells);
     if (n_cells == 0)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the column names");
     if (n_cells > SLC_MAX_COLUMNS)

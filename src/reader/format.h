@@ -40,7 +40,7 @@ struct slc_reader {
     int fd;
     char *name;
     struct slc_reader_options options;
-    struct slc_schema schema; /* all columns of the file */
+    struct slc_schema schema;        /* all columns of the file */
     struct slc_selection *selection; /* what is read of it (columns.h) */
     struct slc_na_set na;
     const struct slc_number_style *style; /* NULL: plain numbers; set by formats that have others */

@@ -180,8 +180,7 @@ static bool open_reader(struct slc_reader *reader, struct slc_error *error)
     if (!reader->ops)
         return slc_fail(error, SLC_ERR_FORMAT, "the file's format is not known");
     if (reader->options.leading_zeros) {
-        reader->lenient_style =
-            (struct slc_number_style){.decimal = '.', .leading_zeros = true};
+        reader->lenient_style = (struct slc_number_style){.decimal = '.', .leading_zeros = true};
         reader->style = &reader->lenient_style;
     }
     return reader->ops->open(reader, view, head.len < HEAD_BYTES, error) &&

@@ -43,20 +43,20 @@ struct slc_column_dtype {
 };
 
 struct slc_reader_options {
-    char delimiter;    /* '\0': detected among , ; tab | */
-    char quote;        /* '\0': quotes mean nothing */
-    char decimal;      /* delimited text: instead of the point; '\0': the point */
-    char thousands;    /* likewise, between digits; '\0': nothing */
-    char escape;       /* delimited text: the next character is text; '\0': nothing */
-    char comment;      /* delimited text: a line that starts so is none; '\0': nothing */
+    char delimiter;     /* '\0': detected among , ; tab | */
+    char quote;         /* '\0': quotes mean nothing */
+    char decimal;       /* delimited text: instead of the point; '\0': the point */
+    char thousands;     /* likewise, between digits; '\0': nothing */
+    char escape;        /* delimited text: the next character is text; '\0': nothing */
+    char comment;       /* delimited text: a line that starts so is none; '\0': nothing */
     bool leading_zeros; /* 007 is a number, not text */
-    int64_t skip_rows; /* delimited text: lines to leave out at the start */
+    int64_t skip_rows;  /* delimited text: lines to leave out at the start */
     enum slc_header header;
     enum slc_encoding encoding;
     enum slc_invalid_text invalid_text; /* text formats: reject the row, or take U+FFFD instead */
-    const struct slc_str *columns; /* the columns to read, as if the file had no others; in the
-                                      order of the file; borrowed until open returns */
-    int64_t n_columns;             /* 0: all */
+    const struct slc_str *columns;      /* the columns to read, as if the file had no others; in the
+                                           order of the file; borrowed until open returns */
+    int64_t n_columns;                  /* 0: all */
     const struct slc_column_dtype *dtypes; /* columns whose type is given: a row with a text that
                                               the type cannot hold is rejected; likewise */
     int64_t n_dtypes;
@@ -85,8 +85,8 @@ struct slc_column_request {
 struct slc_reader;
 
 /* Open the file behind `fd` (taken over, closed by slc_reader_close() and on
- * failure); `name` is for messages. Errors: CONFIG (a column that is not there), FORMAT (no table, binary, another
- * format), IO, LIMIT. */
+ * failure); `name` is for messages. Errors: CONFIG (a column that is not there), FORMAT (no table,
+ * binary, another format), IO, LIMIT. */
 bool slc_reader_open(int fd, const char *name, const struct slc_reader_options *options,
                      struct slc_reader **ret_reader, struct slc_error *error);
 void slc_reader_close(struct slc_reader *reader);

@@ -47,6 +47,7 @@ struct service {
     struct slc_redis_url redis_url;
     struct slc_redis_pool *pool;
     struct slc_inbox *inbox;
+    struct slc_pauses *pauses; /* NULL without the watch loop */
     struct slc_queue *queue;
     struct slc_sessions *sessions;
     struct slc_limits *limits;
@@ -54,8 +55,94 @@ struct service {
     struct slc_api *api;
     struct slc_http_server *server;
     struct slc_watch *watch;
+    bool hurry; /* a quick stop was asked for during a graceful one */
     struct slc_ticket_loader_options loader_options;
 };
+
+/* ---- Signals ------------------------------------------------------------- */
+
+static bool take_signals(struct service *service, struct slc_error *error)
+{
+    static const int taken[] = {SIGTERM, SIGINT,  SIGQUIT, SIGHUP,
+                                SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+        sigaddset(&set, taken[i]);
+    /* Before any thread is started: they inherit it. */
+    if (pthread_sigmask(SIG_BLOCK, &set, &service->signals_before) != 0)
+        return slc_fail(error, SLC_ERR_INTERNAL, "cannot block signals");
+    service->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return service->signal_fd >= 0 || slc_fail_errno(error, errno, "cannot wait for signals");
+}
+
+static void reload(struct service *service)
+{
+    SLC_AUTO_CONFIG struct slc_config *fresh = NULL;
+    struct slc_error error = {0};
+
+    if (!service->options->reload)
+        return;
+    if (!service->options->reload(service->options->reload_state, &fresh, &error)) {
+        char text[SLC_ERROR_TEXT_BYTES];
+
+        slc_log(SLC_LOG_ERROR, "the new configuration is refused; the old one stays",
+                SLC_LOG_TEXT_FIELD("reason", slc_error_format(&error, text, sizeof(text))));
+        return;
+    }
+    slc_service_take_over(service->config, fresh);
+}
+
+static void reopen_log(void)
+{
+    struct slc_error error = {0};
+
+    if (slc_log_reopen(&error))
+        slc_log(SLC_LOG_INFO, "the log was opened anew");
+    else
+        slc_log(SLC_LOG_ERROR, "the log cannot be opened anew; the old file goes on",
+                SLC_LOG_TEXT_FIELD("reason", error.message));
+}
+
+/* The signal that ends the service, or 0. */
+static int handle_signal(struct service *service)
+{
+    struct signalfd_siginfo info;
+
+    if (read(service->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return 0;
+    switch ((int)info.ssi_signo) {
+    case SIGHUP:
+        reload(service);
+        return 0;
+    case SIGUSR1:
+        reopen_log();
+        return 0;
+    case SIGTERM:
+    case SIGINT:
+    case SIGQUIT:
+        return (int)info.ssi_signo;
+    default:
+        slc_log(SLC_LOG_WARNING, "this signal means nothing to a service of one process",
+                SLC_LOG_INT_FIELD("signal", info.ssi_signo));
+        return 0;
+    }
+}
+
+/* During a graceful stop: has a quick one been asked for meanwhile? */
+static bool must_hurry(void *state)
+{
+    struct service *service = state;
+    int signal_number;
+
+    while (!service->hurry && (signal_number = handle_signal(service)) > 0) {
+        service->hurry = signal_number == SIGINT || signal_number == SIGQUIT;
+        if (service->hurry)
+            slc_log(SLC_LOG_INFO, "stopping at once", SLC_LOG_INT_FIELD("signal", signal_number));
+    }
+    return service->hurry;
+}
 
 /* ---- Places -------------------------------------------------------------- */
 
@@ -201,14 +288,32 @@ static void close_loader(void *worker)
 static const struct slc_queue_ops loader_ops = {
     .open = open_loader, .begin = begin_loader, .run = run_loader, .close = close_loader};
 
+/* The watch loop leaves a ticket alone for a while whose load failed and may go
+ * well another time. */
+static void on_load(void *state, const struct slc_job *job, const struct slc_ticket_report *report)
+{
+    struct service *service = state;
+
+    slc_service_log_load(NULL, job, report);
+    if (report->outcome == SLC_TICKET_OUTCOME_FAILED && report->status != SLC_TICKET_FAILED &&
+        report->error.code != SLC_ERR_CANCELLED)
+        slc_pauses_failed(service->pauses, job->ticket_name, slc_monotonic_usec());
+    else
+        slc_pauses_forget(service->pauses, job->ticket_name);
+}
+
 /* ---- Starting ------------------------------------------------------------ */
 
 static bool start_loading(struct service *service, struct slc_error *error)
 {
     const struct slc_config *config = service->config;
     struct slc_inbox_hook hook = {.on_event = slc_service_log_inbox};
-    struct slc_queue_options options = {
-        .ops = &loader_ops, .context = service, .on_finished = slc_service_log_load};
+    struct slc_queue_options options = {.ops = &loader_ops,
+                                        .context = service,
+                                        .on_finished = on_load,
+                                        .finished_state = service,
+                                        .must_hurry = must_hurry,
+                                        .hurry_state = service};
     /* One for each server thread, the desk, the watch loop and the main thread. */
     size_t connections = (size_t)slc_config_int(config, "http.threads") + 3;
 
@@ -222,6 +327,8 @@ static bool start_loading(struct service *service, struct slc_error *error)
         return false;
     service->loader_options = (struct slc_ticket_loader_options){
         .config = config, .redis_url = &service->redis_url, .inbox = service->inbox};
+    if (slc_config_bool(config, "watch") && !(service->pauses = slc_pauses_new()))
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory to watch the stream directory");
     service->queue = slc_queue_start(&options, error);
     return service->queue != NULL;
 }
@@ -323,6 +430,8 @@ static bool start_server(struct service *service, struct slc_error *error)
     options.context = service->api;
     options.on_done = on_request;
     options.done_state = service;
+    options.must_hurry = must_hurry;
+    options.hurry_state = service;
     service->server = slc_http_server_start(&options, error);
     if (!service->server)
         return false;
@@ -336,6 +445,7 @@ static bool start_watch(struct service *service, struct slc_error *error)
         .pool = service->pool,
         .inbox = service->inbox,
         .queue = service->queue,
+        .pauses = service->pauses,
         .poll_ms = slc_config_int(service->config, "source.poll_ms"),
     };
 
@@ -369,76 +479,7 @@ static void say_where(const struct service *service)
             SLC_LOG_TEXT_FIELD("version", SLC_VERSION));
 }
 
-/* ---- Signals ------------------------------------------------------------- */
-
-static bool take_signals(struct service *service, struct slc_error *error)
-{
-    static const int taken[] = {SIGTERM, SIGINT,  SIGQUIT, SIGHUP,
-                                SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU};
-    sigset_t set;
-
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-        sigaddset(&set, taken[i]);
-    /* Before any thread is started: they inherit it. */
-    if (pthread_sigmask(SIG_BLOCK, &set, &service->signals_before) != 0)
-        return slc_fail(error, SLC_ERR_INTERNAL, "cannot block signals");
-    service->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return service->signal_fd >= 0 || slc_fail_errno(error, errno, "cannot wait for signals");
-}
-
-static void reload(struct service *service)
-{
-    SLC_AUTO_CONFIG struct slc_config *fresh = NULL;
-    struct slc_error error = {0};
-
-    if (!service->options->reload)
-        return;
-    if (!service->options->reload(service->options->reload_state, &fresh, &error)) {
-        char text[SLC_ERROR_TEXT_BYTES];
-
-        slc_log(SLC_LOG_ERROR, "the new configuration is refused; the old one stays",
-                SLC_LOG_TEXT_FIELD("reason", slc_error_format(&error, text, sizeof(text))));
-        return;
-    }
-    slc_service_take_over(service->config, fresh);
-}
-
-static void reopen_log(void)
-{
-    struct slc_error error = {0};
-
-    if (slc_log_reopen(&error))
-        slc_log(SLC_LOG_INFO, "the log was opened anew");
-    else
-        slc_log(SLC_LOG_ERROR, "the log cannot be opened anew; the old file goes on",
-                SLC_LOG_TEXT_FIELD("reason", error.message));
-}
-
-/* The signal that ends the service, or 0. */
-static int handle_signal(struct service *service)
-{
-    struct signalfd_siginfo info;
-
-    if (read(service->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-        return 0;
-    switch ((int)info.ssi_signo) {
-    case SIGHUP:
-        reload(service);
-        return 0;
-    case SIGUSR1:
-        reopen_log();
-        return 0;
-    case SIGTERM:
-    case SIGINT:
-    case SIGQUIT:
-        return (int)info.ssi_signo;
-    default:
-        slc_log(SLC_LOG_WARNING, "this signal means nothing to a service of one process",
-                SLC_LOG_INT_FIELD("signal", info.ssi_signo));
-        return 0;
-    }
-}
+/* ---- Waiting for the end -------------------------------------------------- */
 
 /* How long to wait at most before Redis has to be looked after; -1: for ever. */
 static int next_look_ms(const struct service *service)
@@ -481,12 +522,15 @@ static void stop(struct service *service, int64_t graceful_usec)
     if (service->server) {
         slc_api_set_server(service->api, NULL);
         if (!slc_http_server_stop(service->server, graceful_usec) && graceful_usec > 0)
-            slc_log(SLC_LOG_WARNING, "requests were cut off: graceful_timeout is over");
+            slc_log(SLC_LOG_WARNING, service->hurry
+                                         ? "requests were cut off: a quick stop was asked for"
+                                         : "requests were cut off: graceful_timeout is over");
     }
     slc_api_free(service->api);
     left_usec = end_usec - slc_monotonic_usec();
-    if (!slc_queue_stop(service->queue, left_usec > 0 ? left_usec : 0))
+    if (!slc_queue_stop(service->queue, left_usec > 0 && !service->hurry ? left_usec : 0))
         slc_log(SLC_LOG_WARNING, "a load was stopped; its ticket stays as it was");
+    slc_pauses_free(service->pauses);
     slc_sessions_free(service->sessions);
     slc_limits_free(service->limits);
     slc_trusted_proxies_release(&service->proxies);

@@ -5,7 +5,7 @@
  * empty. The calling thread takes the signals:
  *
  *     TERM       stop gracefully: what is in flight may end within graceful_timeout
- *     INT, QUIT  stop at once
+ *     INT, QUIT  stop at once, also while a graceful stop is under way
  *     HUP        read the configuration again: log.* is taken over, for the rest the
  *                log says that a restart is needed
  *     USR1       reopen the log file (after a rotation)

@@ -63,7 +63,8 @@ static bool must_read(const struct slc_watch *watch)
     int64_t now = slc_monotonic_usec();
 
     return watch->wanted || watch->read_usec == 0 || now - watch->changed_usec < unsure_usec ||
-           watch->changed_usec > watch->read_usec || now - watch->read_usec > always_usec;
+           watch->changed_usec > watch->read_usec || now - watch->read_usec > always_usec ||
+           slc_pauses_ended(watch->options.pauses, watch->read_usec, now);
 }
 
 /* ---- Reading ------------------------------------------------------------- */
@@ -76,6 +77,8 @@ static bool is_to_be_loaded(const struct slc_watch *watch, const struct slc_inbo
         return false;
     status = slc_ticket_status(ticket->ticket);
     return (status == SLC_TICKET_READY || status == SLC_TICKET_REGISTERED) &&
+           slc_pauses_may_try(watch->options.pauses, ticket->ticket_name,
+                              slc_ticket_text(ticket->on_disk), watch->read_usec) &&
            !slc_queue_has(watch->options.queue, ticket->ticket_name);
 }
 
@@ -97,6 +100,7 @@ static bool submit(const struct slc_watch *watch, const struct slc_inbox_listing
                                            .file_name = slc_ticket_file_name(ticket->ticket).data,
                                            .replica = ticket->replica};
     }
+    slc_pauses_end_round(watch->options.pauses);
     return count == 0 ||
            slc_queue_submit(watch->options.queue, requests, count, false, NULL, NULL, NULL, error);
 }
@@ -129,8 +133,8 @@ static void round_of(struct slc_watch *watch)
         return;
     start = slc_monotonic_usec();
     watch->wanted = false;
-    good = read_tickets(watch, &error);
     watch->read_usec = start;
+    good = read_tickets(watch, &error);
     watch->wanted |= !good;
     if (!good && !watch->failing)
         slc_log(SLC_LOG_WARNING, "cannot watch the stream directory at the moment",

@@ -4,7 +4,8 @@
  * The stream directory is often a network mount, on which inotify is silent; so
  * it is looked at every source.poll_ms, and inotify only makes it faster where
  * it works. A look is one stat(2); the tickets are read when the directory has
- * changed, and every half minute in any case. */
+ * changed, when the pause of a failed ticket is over, and every half minute in any
+ * case. */
 #ifndef SLC_SERVICE_WATCH_H
 #define SLC_SERVICE_WATCH_H
 
@@ -14,11 +15,13 @@
 #include "job/inbox.h"
 #include "job/queue.h"
 #include "redis/pool.h"
+#include "service/pauses.h"
 
 struct slc_watch_options {
     struct slc_redis_pool *pool; /* borrowed, as all of these */
     struct slc_inbox *inbox;
     struct slc_queue *queue;
+    struct slc_pauses *pauses; /* filled by who sees the loads' ends; NULL: none */
     int64_t poll_ms;
 };
 

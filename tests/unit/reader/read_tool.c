@@ -1,6 +1,7 @@
 /* read_tool FILE [name=value ...]: the table as JSON lines (read_all.h), for
- * the comparison with pandas. Names: delimiter, quote, decimal,
- * thousands, skip_rows, header (auto, yes, no),
+ * the comparison with pandas. Names: delimiter, quote, escape, comment, decimal,
+ * thousands, leading_zeros (0, 1), invalid (reject, replace), column and dtype
+ * (NAME:TYPE; both may be given again and again), skip_rows, header (auto, yes, no),
  * encoding (auto, utf-8, utf-16le, utf-16be, latin-1), sheet, keep_default_na (0, 1),
  * na (may be given again and again), chunk_bytes, threads. Exit status 1 with
  * the error on stderr when the file is refused. */
@@ -12,11 +13,13 @@
 #include "base/num.h"
 #include "read_all.h"
 
-enum { MAX_NA = 64 };
+enum { MAX_NA = 64, MAX_COLUMNS = 64 };
 
 struct arguments {
     struct slc_reader_options options;
     struct slc_str na[MAX_NA];
+    struct slc_str columns[MAX_COLUMNS];
+    struct slc_column_dtype dtypes[MAX_COLUMNS];
     int64_t n_threads;
 };
 
@@ -28,11 +31,24 @@ static int choice(struct slc_str value, const char *const *choices)
     return -1;
 }
 
+static bool take_dtype(struct arguments *a, struct slc_str value)
+{
+    struct slc_column_dtype *dtype = &a->dtypes[a->options.n_dtypes];
+    const char *colon = memrchr(value.data, ':', value.len);
+
+    if (!colon || a->options.n_dtypes == MAX_COLUMNS)
+        return false;
+    a->options.n_dtypes++;
+    dtype->name = (struct slc_str){value.data, (size_t)(colon - value.data)};
+    return slc_type_from_name(slc_str_from(colon + 1), &dtype->type);
+}
+
 static bool take(struct arguments *a, struct slc_str name, struct slc_str value)
 {
     static const char *const headers[] = {"auto", "yes", "no", NULL};
     static const char *const encodings[] = {"auto",     "utf-8",   "utf-16le",
                                             "utf-16be", "latin-1", NULL};
+    static const char *const invalid[] = {"reject", "replace", NULL};
     int64_t number = 0;
     int which = 0;
 
@@ -44,6 +60,18 @@ static bool take(struct arguments *a, struct slc_str name, struct slc_str value)
         a->options.thousands = value.data[0];
     else if (slc_str_is(name, "quote"))
         a->options.quote = value.data[0];
+    else if (slc_str_is(name, "escape"))
+        a->options.escape = value.data[0];
+    else if (slc_str_is(name, "comment"))
+        a->options.comment = value.data[0];
+    else if (slc_str_is(name, "leading_zeros"))
+        a->options.leading_zeros = slc_str_is(value, "1");
+    else if (slc_str_is(name, "invalid"))
+        a->options.invalid_text = (enum slc_invalid_text)(which = choice(value, invalid));
+    else if (slc_str_is(name, "column") && a->options.n_columns < MAX_COLUMNS)
+        a->columns[a->options.n_columns++] = value;
+    else if (slc_str_is(name, "dtype"))
+        return take_dtype(a, value);
     else if (slc_str_is(name, "header"))
         a->options.header = (enum slc_header)(which = choice(value, headers));
     else if (slc_str_is(name, "encoding"))
@@ -76,6 +104,8 @@ int main(int argc, char **argv)
     int fd;
 
     a.options.na_values = a.na;
+    a.options.columns = a.columns;
+    a.options.dtypes = a.dtypes;
     for (int i = 2; i < argc; i++) {
         char *equals = strchr(argv[i], '=');
 
