@@ -87,16 +87,28 @@ static bool last_part_is(const char *key, struct slc_str part)
     return slc_str_is(part, dot ? dot + 1 : key);
 }
 
-/* "impute" stands for "prep.impute", "columns" for "prep.columns", unless two
- * options could be meant. */
-static void append_full_key(struct slc_buf *key, struct slc_str name)
+/* "columns" and "columns.NAME.STEP" stand for what is under "prep.columns"; but
+ * a list of columns is "reader.columns". */
+static bool is_prep_columns(struct slc_str name, struct json_object *value)
 {
     static const char columns[] = "columns";
-    const size_t columns_len = sizeof(columns) - 1;
+    const size_t len = sizeof(columns) - 1;
+
+    if (name.len < len || memcmp(name.data, columns, len) != 0)
+        return false;
+    return name.len > len ? name.data[len] == '.'
+                          : !value || json_object_is_type(value, json_type_object);
+}
+
+/* "impute" stands for "prep.impute", unless two options could be meant. */
+static void append_full_key(struct slc_buf *key, struct slc_str name, struct json_object *value)
+{
     const struct slc_option *found = NULL;
     size_t matches = 0;
 
-    if (!slc_option_find(name) && !slc_option_is_section(name)) {
+    if (is_prep_columns(name, value)) {
+        slc_buf_append_text(key, "prep.");
+    } else if (!slc_option_find(name) && !slc_option_is_section(name)) {
         for (size_t i = 0; i < slc_option_count(); i++) {
             const struct slc_option *option = slc_option_at(i);
 
@@ -106,9 +118,6 @@ static void append_full_key(struct slc_buf *key, struct slc_str name)
                 matches++;
             }
         }
-        if (name.len >= columns_len && memcmp(name.data, columns, columns_len) == 0 &&
-            (name.len == columns_len || name.data[columns_len] == '.'))
-            slc_buf_append_text(key, "prep.");
     }
     if (matches == 1)
         slc_buf_append_text(key, found->key);
@@ -136,7 +145,7 @@ static bool apply_object(struct slc_config *config, struct slc_buf *key, struct 
             return slc_config_blame(error, &source, "a key is longer than %d bytes",
                                     (int)SLC_CONFIG_KEY_BYTES);
         if (outer == 0) {
-            append_full_key(key, part);
+            append_full_key(key, part, value);
         } else {
             slc_buf_append_byte(key, '.');
             slc_buf_append_str(key, part);

@@ -1,7 +1,6 @@
 #include "job/queue.h"
 
 #include <pthread.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include "base/json.h"
 #include "job/batch.h"
+#include "job/names_in_use.h"
 
 enum {
     WAITING_DEFAULT = 200000,
@@ -32,12 +32,6 @@ struct worker {
     struct slc_job *job; /* NULL: idle */
 };
 
-/* How many loads of a ticket wait or run. */
-struct name_count {
-    char *ticket_name; /* owned */
-    size_t count;
-};
-
 struct slc_queue {
     struct slc_queue_options options;
     pthread_mutex_t lock;
@@ -47,7 +41,7 @@ struct slc_queue {
     size_t worker_count;
     struct job_list waiting; /* in their order */
     struct job_list resting; /* their files still grow */
-    void *names;             /* tsearch(3) tree of name_count */
+    struct slc_names_in_use names;
     struct slc_batch *newest, *oldest;
     size_t batch_count, finished_batches, finished_jobs;
     size_t running;
@@ -56,7 +50,7 @@ struct slc_queue {
     struct slc_queue_counts counts;
 };
 
-/* ---- Lists and names, with the lock held --------------------------------- */
+/* ---- Lists, with the lock held ------------------------------------------- */
 
 static void append(struct job_list *list, struct slc_job *job)
 {
@@ -83,53 +77,6 @@ static struct slc_job *take_behind(struct job_list *list, struct slc_job *previo
     job->next = NULL;
     list->count--;
     return job;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const struct name_count *x = a, *y = b;
-
-    return strcmp(x->ticket_name, y->ticket_name);
-}
-
-static struct name_count *find_name(struct slc_queue *queue, char *ticket_name)
-{
-    struct name_count wanted = {.ticket_name = ticket_name};
-    void *node = tfind(&wanted, &queue->names, by_name);
-
-    return node ? *(struct name_count **)node : NULL;
-}
-
-static bool add_name(struct slc_queue *queue, char *ticket_name)
-{
-    struct name_count *entry = find_name(queue, ticket_name);
-
-    if (entry) {
-        entry->count++;
-        return true;
-    }
-    entry = calloc(1, sizeof(*entry));
-    if (entry)
-        entry->ticket_name = strdup(ticket_name);
-    if (!entry || !entry->ticket_name || !tsearch(entry, &queue->names, by_name)) {
-        if (entry)
-            free(entry->ticket_name);
-        free(entry);
-        return false;
-    }
-    entry->count = 1;
-    return true;
-}
-
-static void remove_name(struct slc_queue *queue, char *ticket_name)
-{
-    struct name_count *entry = find_name(queue, ticket_name);
-
-    if (!entry || --entry->count > 0)
-        return;
-    tdelete(entry, &queue->names, by_name);
-    free(entry->ticket_name);
-    free(entry);
 }
 
 /* ---- Batches ------------------------------------------------------------- */
@@ -279,7 +226,7 @@ static void end_job(struct slc_queue *queue, struct slc_job *job,
     if (report->ticket_error.code != SLC_ERR_NONE)
         job->ticket_error = copy_error(&report->ticket_error);
     count_job(&queue->counts, job);
-    remove_name(queue, job->ticket_name);
+    slc_names_in_use_remove(&queue->names, job->ticket_name);
     if (--job->batch->left == 0)
         end_batch(job->batch, done);
     pthread_cond_broadcast(&queue->changed);
@@ -517,10 +464,10 @@ static bool admit(const struct slc_queue *queue, size_t count, struct slc_error 
 static bool add_names(struct slc_queue *queue, const struct slc_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
-        if (add_name(queue, batch->jobs[i].ticket_name))
+        if (slc_names_in_use_add(&queue->names, batch->jobs[i].ticket_name))
             continue;
         while (i > 0)
-            remove_name(queue, batch->jobs[--i].ticket_name);
+            slc_names_in_use_remove(&queue->names, batch->jobs[--i].ticket_name);
         return false;
     }
     return true;
@@ -561,11 +508,10 @@ bool slc_queue_submit(struct slc_queue *queue, const struct slc_queue_request *r
 
 bool slc_queue_has(struct slc_queue *queue, const char *ticket_name)
 {
-    struct name_count wanted = {.ticket_name = (char *)ticket_name};
     bool has;
 
     pthread_mutex_lock(&queue->lock);
-    has = tfind(&wanted, &queue->names, by_name) != NULL;
+    has = slc_names_in_use_has(&queue->names, ticket_name);
     pthread_mutex_unlock(&queue->lock);
     return has;
 }

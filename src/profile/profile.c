@@ -85,6 +85,18 @@ static void give_turn(struct slc_profile *profile, int64_t column, int64_t seq)
     pthread_mutex_unlock(&profile->mutex);
 }
 
+/* Out of line: the way less taken. */
+__attribute__((noinline)) static void sleep_until_turn(struct slc_profile *profile, int64_t column,
+                                                       int64_t seq)
+{
+    pthread_mutex_lock(&profile->mutex);
+    atomic_fetch_add(&profile->n_waiting, 1);
+    while (atomic_load(&profile->turns[column]) != seq && !atomic_load(&profile->is_cancelled))
+        pthread_cond_wait(&profile->turned, &profile->mutex);
+    atomic_fetch_sub(&profile->n_waiting, 1);
+    pthread_mutex_unlock(&profile->mutex);
+}
+
 /* Wait until it is the chunk's turn in that column. False when cancelled. */
 static bool wait_for_turn(struct slc_profile *profile, int64_t column, int64_t seq)
 {
@@ -92,12 +104,7 @@ static bool wait_for_turn(struct slc_profile *profile, int64_t column, int64_t s
         return false;
     if (atomic_load(&profile->turns[column]) == seq)
         return true;
-    pthread_mutex_lock(&profile->mutex);
-    atomic_fetch_add(&profile->n_waiting, 1);
-    while (atomic_load(&profile->turns[column]) != seq && !atomic_load(&profile->is_cancelled))
-        pthread_cond_wait(&profile->turned, &profile->mutex);
-    atomic_fetch_sub(&profile->n_waiting, 1);
-    pthread_mutex_unlock(&profile->mutex);
+    sleep_until_turn(profile, column, seq);
     return !atomic_load(&profile->is_cancelled);
 }
 

@@ -256,6 +256,79 @@ def test_decimal_thousands_and_skipped_rows(tmp_path):
     assert ours.rows == theirs.astype(object).where(theirs.notna(), None).values.tolist()
 
 
+def with_none(table):
+    return table.astype(object).where(table.notna(), None).values.tolist()
+
+
+def run_both(path, text, pandas_options, *options):
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    theirs = pandas.read_csv(path, low_memory=False, **pandas_options)
+    done = subprocess.run([TOOL, str(path), "header=yes", "delimiter=,", *options], capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    ours = Table(done.stdout)
+    assert ours.columns == list(theirs.columns)
+    assert ours.rows == with_none(theirs)
+    return ours
+
+
+ESCAPED = {
+    "delimiter": "a,b\n1\\,5,x\n2,y\\\\\n",
+    "quote": 'a,b\n"p\\"q",\\"r\n"s""t",u\n',
+    "line end": "a,b\nx\\\ny,1\n\"z\\\n\",2\n",
+    "behind a closing quote": 'a,b\n"x"\\,y\n"x"\\\\\\,y\n"x"y\\,z,w\n',
+    "ordinary": "a,b\n\\x,\\N\n\\NA,\\1\n",
+    "in the header": 'a\\,b,"c\\"d"\r\n1,2\r\n',
+}
+
+
+@pytest.mark.parametrize("name", ESCAPED)
+def test_escapes(tmp_path, name):
+    run_both(tmp_path / "t.csv", ESCAPED[name], {"escapechar": "\\"}, "escape=\\")
+
+
+@settings(max_examples=int(os.environ.get("SLUICE_EXAMPLES", 150)), deadline=None, derandomize=True,
+          suppress_health_check=list(hypothesis.HealthCheck))
+@given(cells=st.lists(st.tuples(*[st.text(st.sampled_from(list('a",\\\n#')), max_size=6)] * 2), max_size=6),
+       quote=st.booleans(), chunk_bytes=st.sampled_from([1, 17, 1 << 20]))
+def test_generated_escapes(tmp_path_factory, cells, quote, chunk_bytes):
+    def escaped(cell):
+        cell = re.sub(r'([",\\\n])', r"\\\1", "x" + cell)
+        return f'"{cell}"' if quote else cell
+
+    text = "a,b\n" + "".join(",".join(map(escaped, row)) + "\n" for row in cells)
+    ours = run_both(tmp_path_factory.getbasetemp() / "escaped.csv", text, {"escapechar": "\\", "dtype": str},
+                    "escape=\\", "dtype=a:text", "dtype=b:text", f"chunk_bytes={chunk_bytes}")
+    assert ours.rows == [["x" + a, "x" + b] for a, b in cells]
+
+
+def test_comments(tmp_path):
+    """Whole lines only: behind a field pandas cuts the row off, and here it is text."""
+    text = '# a "title\n\n#\na,b\n1,x\n#2,"y\r\n"#3",4\n#\n5,"z\n6"\n#end'
+    run_both(tmp_path / "t.csv", text.replace('"#3"', "3"), {"comment": "#"}, "comment=#")
+
+
+def test_chosen_columns_and_types(tmp_path):
+    text = "zip,n,x,when\n007,1,1.5,a\n010,2,,b\n,3,9007199254740993,c\n"
+    run_both(tmp_path / "t.csv", text, {"dtype": {"zip": str, "x": float}}, "dtype=zip:text", "dtype=x:float64")
+    run_both(tmp_path / "t.csv", text, {"usecols": ["x", "zip"], "dtype": {"zip": str, "x": float}},
+             "column=x", "column=zip", "dtype=zip:text", "dtype=x:float64")
+    ours = run_both(tmp_path / "t.csv", text, {"dtype": str}, *(f"dtype={name}:text" for name in ("zip", "n", "x", "when")))
+    assert ours.types == ["text"] * 4
+    ours = run_both(tmp_path / "t.csv", text, {"usecols": ["zip", "n"]}, "leading_zeros=1", "column=zip", "column=n")
+    assert ours.types == ["int64", "int64"]
+
+
+@settings(max_examples=int(os.environ.get("SLUICE_EXAMPLES", 150)), deadline=None, derandomize=True,
+          suppress_health_check=list(hypothesis.HealthCheck))
+@given(junk=st.lists(st.one_of(st.sampled_from([b"\xe2\x82", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\xc0\xaf", "é€😀".encode()]),
+                               st.binary(max_size=6)), max_size=6),
+       chunk_bytes=st.sampled_from([1, 17, 1 << 20]))
+def test_invalid_text_is_replaced(tmp_path_factory, junk, chunk_bytes):
+    cell = b"".join(junk).translate(None, b'\0\n\r,"')
+    path = tmp_path_factory.getbasetemp() / "broken.csv"
+    run_both(path, b"a,b\nx" + cell + b"x,1\n", {"encoding_errors": "replace"}, "invalid=replace", f"chunk_bytes={chunk_bytes}")
+
+
 @pytest.mark.parametrize("packing", ["gzip", "zstd"])
 def test_packed(tmp_path, packing):
     text = "".join(f"{i},{i * i},text {i}\n" for i in range(20000))

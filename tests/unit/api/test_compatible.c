@@ -1,7 +1,10 @@
 /* The endpoints of the old service: exact bodies. */
 #include "api_test.h"
 
+#include <errno.h>
 #include <stdio.h>
+
+#include "read_hook.h"
 
 static void test_the_whole_round(void **state)
 {
@@ -96,6 +99,30 @@ static void test_failures(void **state)
     api_test_close(&test);
 }
 
+static int fail_to_read(const char *path)
+{
+    (void)path;
+    return EIO;
+}
+
+/* The stream directory may be a mount that comes back. */
+static void test_a_file_that_cannot_be_read_for_now(void **state)
+{
+    static struct api_test test;
+
+    api_test_open(&test, state, NULL);
+    job_test_put_table(&test.job, "a", "2021-01-01:00:00:00", "");
+    assert_int_equal(api_test_call(&test, "GET", "/register_replicas", NULL), 200);
+    read_hook = fail_to_read;
+    assert_int_equal(api_test_call(&test, "POST", "/loadDf2redis", ""), 503);
+    assert_string_not_equal(raw_header(&test.answer, "retry-after"), "");
+    read_hook = NULL;
+    job_test_expect(&test.job, "a.ticket", "\"REGISTERED\"");
+    assert_int_equal(api_test_call(&test, "POST", "/loadDf2redis", ""), 200);
+    job_test_expect(&test.job, "a.ticket", "\"PROCESSED\"");
+    api_test_close(&test);
+}
+
 static void test_parameters(void **state)
 {
     static const struct {
@@ -140,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_the_whole_round),
         cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_a_file_that_cannot_be_read_for_now),
         cmocka_unit_test(test_parameters),
     };
 

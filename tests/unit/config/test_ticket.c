@@ -78,6 +78,15 @@ static void values(void **state)
     assert_true(slc_config_number(config, "prep.scale_min") == -2.5);
     assert_true(slc_config_number(config, "prep.scale_max") == 10);
     assert_true(slc_config_bool(config, "prep.scale_clip"));
+    takes(config,
+          "{\"columns\": [\"a\", \"b,c\"], \"dtypes\": [\"a:b:int64\"], \"escape\": \"\\\\\"}");
+    assert_int_equal(slc_config_list(config, "reader.columns", &items), 2);
+    assert_string_equal(items[1], "b,c");
+    assert_int_equal(slc_config_list(config, "reader.dtypes", &items), 1);
+    assert_string_equal(items[0], "a:b:int64");
+    assert_int_equal(slc_config_character(config, "reader.escape"), '\\');
+    takes(config, "{\"columns\": {\"a\": {\"scale\": \"none\"}}, \"columns.b.drop\": true}");
+    assert_int_equal(slc_config_list(config, "reader.columns", &items), 2);
     takes(config, "{\"na_values\": \"x,y\"}");
     assert_int_equal(slc_config_list(config, "reader.na_values", &items), 2);
     takes(config, "{\"na_values\": []}");

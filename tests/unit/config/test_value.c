@@ -321,6 +321,14 @@ static void lists(void **state)
     expect_list(config, "reader.na_values=[]", 0, NULL);
     set_fails(config, "reader.na_values=a,,b", "has an empty item", "");
     set_fails(config, "reader.na_values=a,", "has an empty item", "");
+    set(config, "reader.dtypes=a:int64,:b:text");
+    assert_int_equal(slc_config_list(config, "reader.dtypes", &items), 2);
+    assert_string_equal(items[1], ":b:text");
+    set_fails(config, "reader.dtypes=a", "is not of the form NAME:TYPE", "");
+    set_fails(config, "reader.dtypes=a:int32", "is not of the form NAME:TYPE", "");
+    set_fails(config, "reader.dtypes=:int64", "is not of the form NAME:TYPE", "");
+    set_fails(config, "reader.dtypes=a:json", "is not of the form NAME:TYPE", "");
+    set_fails(config, "reader.columns=[\"\"]", "is empty, which no column is called", "");
     set_fails(config, "reader.na_values=[\"a\"", "is no JSON array", "");
     set_fails(config, "reader.na_values=['a']", "is no JSON array", "");
     set_fails(config, "reader.na_values=[[1]]", "is no JSON array", "");
@@ -506,6 +514,12 @@ static void contradictions(void **state)
     assert_false(slc_config_check(config, &error));
     assert_non_null(strstr(error.message, "reader.delimiter (--set)"));
     set(config, "reader.quote=\"");
+    assert_true(slc_config_check(config, &error));
+    set(config, "reader.comment=#");
+    set(config, "reader.escape=#");
+    assert_false(slc_config_check(config, &error));
+    assert_non_null(strstr(error.message, "reader.escape (--set) and reader.comment (--set)"));
+    set(config, "reader.escape=none");
     assert_true(slc_config_check(config, &error));
     set(config, "load.chunk_bytes=16MiB");
     set(config, "load.memory=64MiB");

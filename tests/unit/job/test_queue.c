@@ -21,6 +21,7 @@ struct bench {
     int growing;
     bool open;
     bool batch_over;
+    atomic_bool hurry;
     int done_calls;
     size_t failed; /* of the batch that was told last */
 };
@@ -100,6 +101,13 @@ static void on_finished(void *state, const struct slc_job *job,
     pthread_mutex_unlock(&bench->lock);
 }
 
+static bool must_hurry(void *state)
+{
+    struct bench *bench = state;
+
+    return bench->hurry;
+}
+
 static void on_done(void *state, const struct slc_batch *batch)
 {
     struct bench *bench = state;
@@ -123,7 +131,9 @@ static void bench_open(struct bench *bench, size_t workers, size_t waiting_max, 
                                         .waiting_max = waiting_max,
                                         .history_max = history_max,
                                         .on_finished = on_finished,
-                                        .finished_state = bench};
+                                        .finished_state = bench,
+                                        .must_hurry = must_hurry,
+                                        .hurry_state = bench};
     struct slc_error error = {0};
 
     memset(bench, 0, sizeof(*bench));
@@ -334,6 +344,23 @@ static void test_a_graceful_stop(void **state)
     assert_int_equal(bench.failed, 0);
 }
 
+static void test_a_graceful_stop_in_a_hurry(void **state)
+{
+    struct bench bench;
+    pthread_t stopper;
+    void *graceful = &bench;
+
+    (void)state;
+    bench_open(&bench, 1, 0, 0);
+    SUBMIT(&bench, NULL, "block");
+    wait_for(&bench, &bench.begun, 1);
+    assert_int_equal(pthread_create(&stopper, NULL, stop_gracefully, &bench), 0);
+    bench.hurry = true;
+    assert_int_equal(pthread_join(stopper, &graceful), 0);
+    assert_null(graceful);
+    assert_int_equal(bench.failed, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_hold),
         cmocka_unit_test(test_a_quick_stop),
         cmocka_unit_test(test_a_graceful_stop),
+        cmocka_unit_test(test_a_graceful_stop_in_a_hurry),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

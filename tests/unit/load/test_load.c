@@ -185,6 +185,37 @@ static void test_counts_add_up(void **state)
     assert_int_equal(o.result.n_columns, 1);
 }
 
+/* Rows that a given type does not hold, in the first chunk and in late ones;
+ * the other rows come out the same in the survey and in the delivery. */
+static void test_given_types(void **state)
+{
+    static const char *const settings[] = {"reader.dtypes=a:int64,empty:datetime,t:text",
+                                           "load.chunk_bytes=64KiB", "load.threads=3", NULL};
+    static const char *const chosen[] = {"reader.dtypes=a:int64", "reader.columns=k,a",
+                                         "load.chunk_bytes=64KiB", "prep.columns.a.drop=true",
+                                         NULL};
+    struct slc_buf text = {0};
+    struct outcome o;
+
+    (void)state;
+    slc_buf_append_text(&text, "k,a,empty,t\n");
+    for (int i = 0; i < 40000; i++)
+        slc_buf_printf(&text, "%d,%s,,%d\n", i, i % 1000 == 7 ? "1.5" : i % 3 ? "5" : "007", i);
+    write_file("given.csv", slc_buf_view(&text));
+    slc_buf_release(&text);
+    o = dry_run("given.csv", "k", settings);
+    assert_true(o.good);
+    assert_int_equal(o.result.rows_read, 40000);
+    assert_int_equal(o.result.rows_written, 39960);
+    assert_int_equal(o.result.rows_rejected, 40);
+    assert_int_equal(o.result.n_columns, 3);
+    /* The same rows go when the column is left out behind. */
+    o = dry_run("given.csv", "k", chosen);
+    assert_true(o.good);
+    assert_int_equal(o.result.rows_written, 39960);
+    assert_int_equal(o.result.n_columns, 0);
+}
+
 static void check_refused(const char *name, const char *text, const char *index,
                           const char *const *settings, enum slc_error_code code, int64_t row,
                           const char *words)
@@ -203,11 +234,17 @@ static void check_refused(const char *name, const char *text, const char *index,
 static void test_refusals(void **state)
 {
     static const char *const strict[] = {"reader.on_bad_row=fail", NULL};
+    static const char *const typed[] = {"reader.on_bad_row=fail", "reader.dtypes=b:int64", NULL};
 
     (void)state;
     check_refused("head.csv", "a,b\n", "", NULL, SLC_ERR_DATA, 0, "no rows");
     check_refused("index.csv", "alpha,b\n1,2\n", "alhpa", NULL, SLC_ERR_DATA, 0, "\"alpha\"");
     check_refused("strict.csv", "a,b\n1,2\n3\n", "", strict, SLC_ERR_DATA, 2, "expected 2 fields");
+    check_refused("type.csv", "a,b\n1,2\n3,x\n", "", typed, SLC_ERR_DATA, 2,
+                  "column b: not of the type int64 (at byte 8)");
+    check_refused("type.jsonl", "{\"b\":1}\n{\"b\":\"x\"}\n", "", typed, SLC_ERR_DATA, 2,
+                  "column b: not of the type int64; mend");
+    check_refused("type.csv", "a,bb\n1,2\n", "", typed, SLC_ERR_CONFIG, 0, "nearest is");
     check_refused("keyless.csv", "a,b\n1,2\n,3\n", "a", strict, SLC_ERR_DATA, 2, "no key");
     check_refused("none.csv", "a,b\n1\n2\n", "", NULL, SLC_ERR_DATA, 1,
                   "none of the 2 rows can be taken; the first: expected 2 fields, found 1");
@@ -282,8 +319,10 @@ static void test_rejects_file(void **state)
     int dir = open(folder, O_RDONLY | O_DIRECTORY);
     struct slc_rejects *rejects = slc_rejects_new(dir, "t.rejects.csv");
     struct slc_chunk chunk = {.first_record = 10};
-    struct slc_reject bad = {
-        .row = 2, .offset_bytes = 99, .reason = "expected 2 fields, found 1", .text = SLC_STR("a\"b")};
+    struct slc_reject bad = {.row = 2,
+                             .offset_bytes = 99,
+                             .reason = "expected 2 fields, found 1",
+                             .text = SLC_STR("a\"b")};
     struct slc_buf lines = {0}, text = {0};
     struct slc_error error = {0};
 
@@ -337,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_late_types_win),
         cmocka_unit_test(test_whole_number_that_a_double_would_round),
         cmocka_unit_test(test_counts_add_up),
+        cmocka_unit_test(test_given_types),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_unknown_column_in_settings),
         cmocka_unit_test(test_digest_of_the_ticket),

@@ -84,6 +84,8 @@ static void the_document_says_it_all(void **unused)
     assert_text(column, "count", "4");
     assert_text(column, "mean", "3");
     assert_text(column, "q25", "1.75");
+    assert_text(column, "distinct_error", "0");
+    assert_text(column, "quantile_error", "0");
     assert_text(column, "duplicate_of", "null");
     assert_text(column, "top",
                 "[{\"value\":2,\"count\":2},{\"value\":1,\"count\":1},"
@@ -122,6 +124,40 @@ static void the_document_says_it_all(void **unused)
     slc_profile_free(profile);
 }
 
+static void estimates_state_their_errors(void **unused)
+{
+    enum { ROWS = 5000, MEMORY = 8192 };
+    const struct slc_str name = SLC_STR("n");
+    int64_t *values = malloc(ROWS * sizeof(*values));
+    struct test_column column = {.type = SLC_TYPE_INT64, .values = values};
+    struct slc_profile *profile;
+    struct slc_summary summary;
+    struct json_object *root, *said;
+    struct slc_schema schema;
+    struct slc_buf buf = {0};
+
+    (void)unused;
+    assert_non_null(values);
+    for (int i = 0; i < ROWS; i++)
+        values[i] = i;
+    profile = table_profile(&column, 1, ROWS, 1000, MEMORY);
+    assert_true(slc_schema_init(&schema, &name, 1));
+    slc_profile_summarize(profile, 0, &summary);
+    slc_profile_json(&buf, &schema, &summary);
+    root = json_tokener_parse(slc_buf_text(&buf));
+    assert_non_null(root);
+    said = get(get(root, "columns"), "n");
+    assert_text(said, "distinct_is_exact", "false");
+    assert_text(said, "distinct_error", "0.0325");
+    assert_text(said, "quantiles_are_exact", "false");
+    assert_text(said, "quantile_error", "0.032");
+    json_object_put(root);
+    slc_buf_release(&buf);
+    slc_schema_release(&schema);
+    slc_profile_free(profile);
+    free(values);
+}
+
 static void a_table_without_columns_is_a_document(void **unused)
 {
     struct slc_schema schema = {0};
@@ -138,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_json),
         cmocka_unit_test(the_document_says_it_all),
+        cmocka_unit_test(estimates_state_their_errors),
         cmocka_unit_test(a_table_without_columns_is_a_document),
     };
 

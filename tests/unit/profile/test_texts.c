@@ -71,7 +71,7 @@ static void a_text_too_long_for_the_table_is_still_constant(void **unused)
     other[len - 1] = 'z';
     for (int i = 0; i < 6; i++)
         values[i] = (struct slc_str){text, len};
-    profile = table_profile(&column, 1, 6, 2, 0);
+    profile = table_profile(&column, 1, 6, 2, 32 << 10);
     slc_profile_summarize(profile, 0, &s);
     assert_true(s.is_constant);
     assert_int_equal(s.n_distinct, 1);
@@ -81,7 +81,7 @@ static void a_text_too_long_for_the_table_is_still_constant(void **unused)
     slc_profile_free(profile);
 
     values[5].data = other;
-    profile = table_profile(&column, 1, 6, 2, 0);
+    profile = table_profile(&column, 1, 6, 2, 32 << 10);
     slc_profile_summarize(profile, 0, &s);
     assert_false(s.is_constant);
     assert_int_equal(s.n_distinct, 2);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 enum { ROWS = 60000, CHUNK_ROWS = 500, CHUNKS = ROWS / CHUNK_ROWS, COLUMNS = 5, THREADS = 4 };
+enum { SMALL_MEMORY = COLUMNS * (32 << 10) };
 
 static int64_t ids[ROWS];
 static double scores[ROWS];
@@ -85,7 +86,7 @@ static void document(struct slc_profile *profile, struct slc_buf *buf)
 
 static void any_order_gives_the_same_bits(void **unused)
 {
-    struct slc_profile *alone = table_profile(table, COLUMNS, ROWS, CHUNK_ROWS, 0);
+    struct slc_profile *alone = table_profile(table, COLUMNS, ROWS, CHUNK_ROWS, SMALL_MEMORY);
     struct shared shared = {.chunks = calloc(CHUNKS, sizeof(*shared.chunks))};
     struct slc_buf expected = {0};
 
@@ -99,7 +100,7 @@ static void any_order_gives_the_same_bits(void **unused)
         struct slc_buf buf = {0};
 
         atomic_store(&shared.next, 0);
-        assert_true(slc_profile_new(COLUMNS, 0, &shared.profile, NULL));
+        assert_true(slc_profile_new(COLUMNS, SMALL_MEMORY, &shared.profile, NULL));
         run_threads(&shared);
         document(shared.profile, &buf);
         assert_string_equal(slc_buf_text(&buf), slc_buf_text(&expected));
@@ -122,7 +123,7 @@ static void a_cancelled_profile_lets_go_of_its_threads(void **unused)
     assert_non_null(shared.chunks);
     for (int64_t i = 0; i < CHUNKS; i++)
         shared.chunks[i] = table_chunk(table, COLUMNS, i * CHUNK_ROWS, CHUNK_ROWS, i + 1);
-    assert_true(slc_profile_new(COLUMNS, 0, &shared.profile, NULL));
+    assert_true(slc_profile_new(COLUMNS, SMALL_MEMORY, &shared.profile, NULL));
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, work, &shared), 0);
     slc_profile_cancel(shared.profile);

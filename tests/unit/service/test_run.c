@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "job_test.h"
 #include "raw_client.h"
+#include "read_hook.h"
 
 enum { PATIENCE_MS = 60000 };
 
@@ -338,6 +340,108 @@ static void test_redis_away_at_the_start(void **state)
     place_close(&place);
 }
 
+/* In the service's process: data files cannot be read while "broken" is beside
+ * them, and reading waits while "slow" is. */
+static int read_as_told(const char *path)
+{
+    const char *end = strrchr(path, '/');
+    char told[4096];
+
+    snprintf(told, sizeof(told), "%.*s/broken", (int)(end - path), path);
+    if (access(told, F_OK) == 0)
+        return EIO;
+    snprintf(told, sizeof(told), "%.*s/slow", (int)(end - path), path);
+    while (access(told, F_OK) == 0) {
+        dprintf(STDERR_FILENO, "it reads\n");
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    return 0;
+}
+
+static void take_away(const struct place *place, const char *name)
+{
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/%s", place->job.dir, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void test_watching_a_file_that_cannot_be_read(void **state)
+{
+    static const char *const more[] = {"watch", "true", NULL};
+    struct place place;
+
+    place_open(&place, state);
+    job_test_put(&place.job, "broken", "");
+    job_test_put_table(&place.job, "a", "2022-01-01:00:00:00", "");
+    read_hook = read_as_told;
+    start(&process, &place, more);
+    read_hook = NULL;
+    wait_for(&process, "a load failed ticket=a.ticket", 2); /* it is tried again */
+    job_test_expect(&place.job, "a.ticket", "\"REGISTERED\"");
+    take_away(&place, "broken");
+    wait_for(&process, "loaded ticket=a.ticket", 1);
+    assert_int_equal(finish(&process, SIGTERM), 0);
+    job_test_expect(&place.job, "a.ticket", "\"PROCESSED\"");
+    place_close(&place);
+}
+
+/* A load that does not end holds a graceful stop up; a quick one need not wait. */
+static void test_a_quick_stop_during_a_graceful_one(void **state)
+{
+    static const char *const more[] = {"watch", "true", "graceful_timeout", "3600", NULL};
+    struct place place;
+
+    place_open(&place, state);
+    job_test_put(&place.job, "slow", "");
+    job_test_put_table(&place.job, "a", "2022-01-01:00:00:00", "");
+    read_hook = read_as_told;
+    start(&process, &place, more);
+    read_hook = NULL;
+    wait_for(&process, "it reads", 1);
+    assert_int_equal(kill(process.pid, SIGTERM), 0);
+    wait_for(&process, "stopping signal=15", 1);
+    assert_int_equal(kill(process.pid, SIGINT), 0);
+    wait_for(&process, "stopping at once signal=2", 1);
+    take_away(&place, "slow");
+    assert_int_equal(finish(&process, 0), 0);
+    assert_non_null(strstr(process.said, "a load was stopped"));
+    job_test_expect(&place.job, "a.ticket", "\"REGISTERED\"");
+    place_close(&place);
+}
+
+/* The same with a client that waits for the load. */
+static void test_a_quick_stop_while_a_client_waits(void **state)
+{
+    static const char *const more[] = {"auth.key", "abc", "graceful_timeout", "3600", NULL};
+    static struct raw_client client;
+    struct place place;
+
+    place_open(&place, state);
+    job_test_put(&place.job, "slow", "");
+    job_test_put_table(&place.job, "a", "2022-01-01:00:00:00", "");
+    read_hook = read_as_told;
+    start(&process, &place, more);
+    read_hook = NULL;
+    wait_for(&process, "listening", 1);
+    raw_open(&client, place.port);
+    assert_true(raw_send_text(&client, "POST /loadDf2redis?force_reload=1 HTTP/1.1\r\nHost: x\r\n"
+                                       "Authorization: Bearer abc\r\nContent-Length: 0\r\n\r\n"));
+    wait_for(&process, "it reads", 1);
+    assert_int_equal(kill(process.pid, SIGTERM), 0);
+    wait_for(&process, "stopping signal=15", 1);
+    assert_int_equal(kill(process.pid, SIGQUIT), 0);
+    wait_for(&process, "stopping at once signal=3", 1);
+    raw_read(&client, &answer, false);
+    assert_int_equal(answer.status, 503);
+    raw_close(&client);
+    take_away(&place, "slow");
+    assert_int_equal(finish(&process, 0), 0);
+    assert_non_null(strstr(process.said, "requests were cut off: a quick stop was asked for"));
+    job_test_expect(&place.job, "a.ticket", "\"READY\"");
+    place_close(&place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +450,9 @@ int main(void)
         cmocka_unit_test(test_a_key_is_made_once),
         cmocka_unit_test(test_places_that_are_taken),
         cmocka_unit_test(test_watching),
+        cmocka_unit_test(test_watching_a_file_that_cannot_be_read),
+        cmocka_unit_test(test_a_quick_stop_during_a_graceful_one),
+        cmocka_unit_test(test_a_quick_stop_while_a_client_waits),
         cmocka_unit_test(test_the_private_server),
         cmocka_unit_test(test_redis_away_at_the_start),
     };

@@ -296,6 +296,10 @@ static void data_files(void **state)
     assert_false(slc_stream_open_data(place->stream, SLC_STR("b.csv"), &fd, &status, &error));
     assert_int_equal(error.code, SLC_ERR_NOT_FOUND);
     assert_contains(error.message, "b.csv");
+    assert_int_equal(mkdirat(place->fd, "folder.csv", 0755), 0);
+    assert_false(slc_stream_open_data(place->stream, SLC_STR("folder.csv"), &fd, &status, &error));
+    assert_int_equal(error.code, SLC_ERR_IO);
+    assert_int_equal(error.class, SLC_CLASS_FATAL); /* it will not pass */
     for (size_t i = 0; i < 5; i++) {
         static const struct slc_str bad[] = {
             {"../a.csv", 8}, {".x", 2}, {"b.csv.part", 10}, {"", 0}, {"a.csv\0x", 7}};

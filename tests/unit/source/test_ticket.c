@@ -270,6 +270,11 @@ static void changes_keep_the_rest(void **state)
     assert_true(slc_ticket_same_request(t, copy));
     assert_true(slc_ticket_set_status(t, SLC_TICKET_READY, NULL));
     assert_false(slc_ticket_same_request(t, copy));
+    assert_true(slc_ticket_set_status(copy, SLC_TICKET_REGISTERED, NULL));
+    assert_true(slc_ticket_same_request(t, copy)); /* registered meanwhile */
+    assert_true(slc_ticket_same_request(copy, t));
+    assert_true(slc_ticket_set_text(copy, "sheet", SLC_STR("other"), NULL));
+    assert_false(slc_ticket_same_request(t, copy));
     assert_true(slc_ticket_set_load_dttm(t, SLC_STR("2022-02-20:18:18:32"), NULL));
     assert_true(slc_str_is(slc_ticket_text(t), odd));
 }
