@@ -313,7 +313,7 @@ static bool is_without_gap(const struct slc_summary *summary)
  * left out, and so are texts that hold objects. */
 static void find_key(struct slc_findings_maker *maker, const struct slc_summary *summary)
 {
-    const double three_standard_errors = 3.0 * 0.0081;
+    const double three_standard_errors = 3.0 * summary->distinct_error;
     bool fits = summary->type == SLC_TYPE_INT64 || summary->type == SLC_TYPE_UINT64 ||
                 summary->type == SLC_TYPE_TEXT || summary->type == SLC_TYPE_DATE ||
                 summary->type == SLC_TYPE_DATETIME;
@@ -339,9 +339,10 @@ static void find_key(struct slc_findings_maker *maker, const struct slc_summary 
             slc_finding_close_detail(maker, "");
         }
     } else {
-        slc_buf_append_text(&maker->text,
-                            " may be the row key (none missing, distinct as far as an "
-                            "estimate with 0.81 % standard error can tell");
+        slc_buf_printf(&maker->text,
+                       " may be the row key (none missing, distinct as far as an "
+                       "estimate with %.3g %% standard error can tell",
+                       summary->distinct_error * 100.0);
     }
     slc_buf_append_byte(&maker->text, ')');
     slc_finding_end(maker, SLC_SEVERITY_NOTE,

@@ -56,7 +56,7 @@ static void quantile_fact(struct slc_page *page, const char *label,
                           const struct slc_summary *summary, int quantile)
 {
     open_fact(page, label);
-    slc_page_tilde(page, summary->quantiles_are_exact, SLC_PAGE_QUANTILE_ERROR);
+    slc_page_quantile_tilde(page, summary);
     slc_page_level(page, summary->type, summary->quantiles[quantile]);
     close_fact(page);
 }
@@ -64,10 +64,10 @@ static void quantile_fact(struct slc_page *page, const char *label,
 static void distinct_fact(struct slc_page *page, const struct slc_summary *summary)
 {
     open_fact(page, "Distinct");
-    slc_page_tilde(page, summary->distinct_is_exact, SLC_PAGE_DISTINCT_ERROR);
+    slc_page_distinct_tilde(page, summary);
     slc_page_count(page, summary->n_distinct);
     if (!summary->distinct_is_exact)
-        slc_page_raw(page, " <small>± 0.8 %</small>");
+        slc_buf_printf(page->out, " <small>± %.1f %%</small>", summary->distinct_error * 100.0);
     close_fact(page);
 }
 
@@ -169,10 +169,16 @@ static void card_errors(struct slc_page *page, const struct slc_summary *summary
         summary->top_is_exact)
         return;
     slc_page_raw(page, "<p class=\"a\">~ estimated:");
-    if (!summary->distinct_is_exact)
-        slc_page_raw(page, " distinct with a standard error of 0.81 %.");
-    if (has_quantiles && !summary->quantiles_are_exact)
-        slc_page_raw(page, " Quartiles and bars within 0.2 % of the ranks (99 of 100 cases).");
+    if (!summary->distinct_is_exact) {
+        slc_page_raw(page, " distinct with a standard error of ");
+        slc_page_error(page, summary->distinct_error);
+        slc_page_raw(page, ".");
+    }
+    if (has_quantiles && !summary->quantiles_are_exact) {
+        slc_page_raw(page, " Quartiles and bars within ");
+        slc_page_error(page, summary->quantile_error);
+        slc_page_raw(page, " of the ranks (99 of 100 cases).");
+    }
     if (!summary->top_is_exact && !has_quantiles)
         slc_page_raw(page, " Counts of frequent values are exact, but one that came up late may be "
                            "left out.");

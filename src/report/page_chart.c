@@ -132,7 +132,7 @@ void slc_page_histogram(struct slc_page *page, int64_t column, const struct slc_
         return;
     range_of(summary, &low, &high);
     slc_page_raw(page, "<figure><p class=\"p\">highest bar ");
-    slc_page_tilde(page, summary->quantiles_are_exact, SLC_PAGE_QUANTILE_ERROR);
+    slc_page_quantile_tilde(page, summary);
     slc_page_count(page, summary->histogram[fullest_bin(summary)]);
     slc_page_raw(page, "</p>");
     write_bars(page, column, summary);
@@ -199,7 +199,7 @@ void slc_page_top(struct slc_page *page, const struct slc_summary *summary)
     }
     if (others > 0 && n_others > 0) {
         slc_page_raw(page, "<li class=\"o\"><span>");
-        slc_page_tilde(page, summary->distinct_is_exact, SLC_PAGE_DISTINCT_ERROR);
+        slc_page_distinct_tilde(page, summary);
         slc_page_plural(page, n_others, "other value", "other values");
         slc_page_raw(page, "</span><b>");
         slc_page_count(page, others);

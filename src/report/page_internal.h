@@ -16,7 +16,7 @@ struct slc_page {
     int64_t *next_finding;  /* owned; by finding */
     struct slc_buf scratch; /* what is shown before it is escaped */
     bool has_hover;         /* few enough columns for a tooltip a bar */
-    bool has_estimates;     /* some "~" was written */
+    double distinct_error;  /* the largest of the estimates written; 0: none was */
 };
 
 /* page_text.c */
@@ -38,10 +38,12 @@ void slc_page_level(struct slc_page *page, enum slc_type type, double level);
 void slc_page_spread(struct slc_page *page, enum slc_type type, double spread);
 void slc_page_value(struct slc_page *page, const struct slc_value *value, size_t max_chars);
 
-/* A "~" that says what it stands for, unless the value is exact. */
-void slc_page_tilde(struct slc_page *page, bool is_exact, const char *error);
-#define SLC_PAGE_DISTINCT_ERROR "estimate, standard error 0.81 %"
-#define SLC_PAGE_QUANTILE_ERROR "estimate, within 0.2 % of the ranks in 99 of 100 cases"
+/* A "~" that says what it stands for, unless the column's distinct count, or its
+ * quantiles, are exact. */
+void slc_page_distinct_tilde(struct slc_page *page, const struct slc_summary *summary);
+void slc_page_quantile_tilde(struct slc_page *page, const struct slc_summary *summary);
+/* An error as a percentage: 0.81 %. */
+void slc_page_error(struct slc_page *page, double error);
 
 /* A finding's sentence, its column's name as a link to the card, or, on the card
  * itself, without the name. */

@@ -115,14 +115,29 @@ void slc_page_value(struct slc_page *page, const struct slc_value *value, size_t
     end(page);
 }
 
-void slc_page_tilde(struct slc_page *page, bool is_exact, const char *error)
+void slc_page_error(struct slc_page *page, double error)
 {
-    if (is_exact)
+    slc_buf_printf(page->out, "%.3g %%", error * 100.0);
+}
+
+void slc_page_distinct_tilde(struct slc_page *page, const struct slc_summary *summary)
+{
+    if (summary->distinct_is_exact)
         return;
-    page->has_estimates = true;
-    slc_page_raw(page, "<abbr title=\"");
-    slc_page_raw(page, error);
+    if (summary->distinct_error > page->distinct_error)
+        page->distinct_error = summary->distinct_error;
+    slc_page_raw(page, "<abbr title=\"estimate, standard error ");
+    slc_page_error(page, summary->distinct_error);
     slc_page_raw(page, "\">~</abbr>");
+}
+
+void slc_page_quantile_tilde(struct slc_page *page, const struct slc_summary *summary)
+{
+    if (summary->quantiles_are_exact)
+        return;
+    slc_page_raw(page, "<abbr title=\"estimate, within ");
+    slc_page_error(page, summary->quantile_error);
+    slc_page_raw(page, " of the ranks in 99 of 100 cases\">~</abbr>");
 }
 
 void slc_page_finding(struct slc_page *page, const struct slc_finding *finding, bool with_link)

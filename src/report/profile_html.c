@@ -380,7 +380,7 @@ static void write_row(struct slc_page *page, int64_t column)
         slc_page_share(page, summary->n_missing, summary->n_rows);
     }
     slc_page_raw(page, "</td><td class=\"r\">");
-    slc_page_tilde(page, summary->distinct_is_exact, SLC_PAGE_DISTINCT_ERROR);
+    slc_page_distinct_tilde(page, summary);
     slc_page_count(page, summary->n_distinct);
     slc_page_raw(page, "</td>");
     if (kind == 'n' || kind == 'd')
@@ -411,8 +411,11 @@ static void write_overview(struct slc_page *page)
     for (int64_t i = 0; i < page->in->schema->n_fields; i++)
         write_row(page, i);
     slc_page_raw(page, "</tbody></table></div>");
-    if (page->has_estimates)
-        slc_page_raw(page, "<p class=\"a\">~ an estimate with a standard error of 0.81 %</p>");
+    if (page->distinct_error > 0.0) {
+        slc_page_raw(page, "<p class=\"a\">~ an estimate with a standard error of ");
+        slc_page_error(page, page->distinct_error);
+        slc_page_raw(page, " at most</p>");
+    }
     slc_page_raw(page, "</section>\n");
 }
 

@@ -330,7 +330,7 @@ static void estimates(void **state)
     assert_non_null(ids);
     for (int64_t i = 0; i < N; i++)
         ids[i] = i;
-    build(&fixture, &column, (const char *const[]){"id"}, 1, N, 1);
+    build(&fixture, &column, (const char *const[]){"id"}, 1, N, 128 << 10);
     assert_false(fixture.summaries[0].distinct_is_exact);
     assert_lines(&fixture.findings,
                  EXPECT("id may be the row key (none missing, distinct as far as an estimate with "
@@ -339,7 +339,7 @@ static void estimates(void **state)
     /* One in ten comes twice: no key, estimated or not. */
     for (int64_t i = 0; i < N; i++)
         ids[i] = i % 10 == 9 ? ids[i - 1] : i;
-    build(&fixture, &column, (const char *const[]){"id"}, 1, N, 1);
+    build(&fixture, &column, (const char *const[]){"id"}, 1, N, 128 << 10);
     assert_lines(&fixture.findings, EXPECT());
     destroy(&fixture);
     free(ids);

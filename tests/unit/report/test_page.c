@@ -234,7 +234,7 @@ static void estimates(void **state)
     profile_table(
         &fixture,
         (struct test_column[]){{SLC_TYPE_FLOAT64, values, NULL}, {SLC_TYPE_TEXT, texts, NULL}},
-        names, 2, N, 1);
+        names, 2, N, 256 << 10);
     assert_false(fixture.summaries[0].quantiles_are_exact);
     write_page(&fixture);
     assert_true(has(&fixture, "<abbr title=\"estimate, standard error 0.81 %\">~</abbr>"));
@@ -242,6 +242,17 @@ static void estimates(void **state)
     assert_true(has(&fixture, "~ estimated: distinct with a standard error of 0.81 %. Quartiles "
                               "and bars within 0.2 % of the ranks"));
     assert_true(has(&fixture, "Counts of frequent values are exact, but one that came up late"));
+    destroy(&fixture);
+    profile_table(
+        &fixture,
+        (struct test_column[]){{SLC_TYPE_FLOAT64, values, NULL}, {SLC_TYPE_TEXT, texts, NULL}},
+        names, 2, N, 2 * 4096);
+    write_page(&fixture);
+    assert_true(has(&fixture, "<abbr title=\"estimate, standard error 4.6 %\">~</abbr>"));
+    assert_true(has(&fixture, "<small>± 4.6 %</small>"));
+    assert_true(has(&fixture, "~ estimated: distinct with a standard error of 4.6 %. Quartiles "
+                              "and bars within 6.4 % of the ranks"));
+    assert_true(has(&fixture, "~ an estimate with a standard error of 4.6 % at most"));
     destroy(&fixture);
     profile_table(
         &fixture,
