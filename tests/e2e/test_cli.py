@@ -29,7 +29,10 @@ def loaded(cli, table):
 
 def on_a_terminal(cli, *arguments):
     """Run with a terminal as standard error; returns the exit status, stdout, and what the terminal got."""
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError as error:
+        pytest.skip(f"no pseudo-terminal can be had here: {error}")
     process = cli.start(*arguments, stderr=theirs)
     os.close(theirs)
     shown = b""
