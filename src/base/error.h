@@ -78,7 +78,7 @@ char *slc_error_format(const struct slc_error *error, char *text, size_t size_by
 /* The code as users see it in tickets and answers: "not_found", "data", ... */
 const char *slc_error_code_name(enum slc_error_code code);
 
-/* The exit status of contract section 6: 1 the data or a ticket was refused,
+/* The exit status of a command (sluice(1)): 1 the data or a ticket was refused,
  * 2 bad usage or configuration, 3 a peer failed. */
 int slc_error_exit_status(const struct slc_error *error);
 
