@@ -15,7 +15,7 @@ typedef int element_count;
 #endif
 
 /* A reply of this many elements is a mistake or an attack. */
-enum { MAX_ELEMENTS = 1 << 24 };
+enum { MAX_ELEMENTS = 1 << 24, MAX_DEPTH = 8 };
 
 /* How much hiredis may keep of a buffer that has been read empty. */
 enum { KEEP_BUFFER_BYTES = 1 << 20 };
@@ -77,13 +77,23 @@ static void *create_string(const redisReadTask *task, char *text, size_t len)
     return reply;
 }
 
+/* hiredis 0.14 refuses deeper nesting itself, 1.x takes any. */
+static bool is_too_deep(const redisReadTask *task)
+{
+    int depth = 0;
+
+    for (; task; task = task->parent)
+        depth++;
+    return depth > MAX_DEPTH;
+}
+
 static void *create_array(const redisReadTask *task, element_count count)
 {
     struct slc_reply_reader *reader = reader_of(task);
     struct slc_reply *reply;
 
     /* hiredis 0.14 has an int here, 1.x a size_t: a negative one is huge, too. */
-    if ((size_t)count > MAX_ELEMENTS - reader->elements) {
+    if ((size_t)count > MAX_ELEMENTS - reader->elements || is_too_deep(task)) {
         reader->too_many = true;
         return NULL;
     }
