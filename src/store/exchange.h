@@ -43,6 +43,9 @@ bool slc_store_expect_type(struct slc_redis *redis, struct slc_str key, const ch
                            struct slc_error *error);
 
 /* How often a transaction is tried again after a watched key changed. */
-enum { SLC_STORE_ATTEMPTS = 64 };
+/* Every load writes to the announcements and the registry, so with many at once
+ * most tries of one find them changed: each costs some round trips, and someone
+ * else's load was done meanwhile. 64 were not enough for six small loads. */
+enum { SLC_STORE_ATTEMPTS = 1024 };
 
 #endif
