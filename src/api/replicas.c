@@ -1,6 +1,10 @@
 /* v1: replicas, their metadata, profile and rows. */
+#include <stdio.h>
+
 #include "api/internal.h"
+#include "base/hash.h"
 #include "base/json.h"
+#include "http/negotiate.h"
 #include "store/store.h"
 
 /* The name in the path; false: the response is 404. */
@@ -45,6 +49,16 @@ static void write_replica(struct slc_buf *json, struct slc_str name, const struc
     slc_buf_append_byte(json, '}');
 }
 
+/* A list belongs to no load: what is in it makes its tag. */
+static void tag_by_content(struct slc_http_response *response)
+{
+    char tag[24];
+
+    snprintf(tag, sizeof(tag), "%016llx",
+             (unsigned long long)slc_hash_bytes(response->body.data, response->body.len));
+    (void)slc_http_set_etag(response, slc_str_from(tag));
+}
+
 /* False when Redis failed. */
 static bool write_one_of_list(struct slc_redis *redis, struct slc_buf *json, struct slc_str name,
                               struct slc_error *error)
@@ -85,7 +99,9 @@ void slc_api_v1_replicas(struct slc_http_request *request, struct slc_http_respo
     for (int64_t i = 0; good && i < names.n_names; i++)
         good = write_one_of_list(redis, json, slc_str_from(names.names[i]), &error);
     slc_buf_append_text(json, "]}");
-    if (!good)
+    if (good)
+        tag_by_content(response);
+    else
         slc_api_fail(response, &error);
     slc_store_names_release(&names);
     slc_redis_pool_give(api->options.pool, redis);
@@ -95,11 +111,25 @@ void slc_api_v1_replicas(struct slc_http_request *request, struct slc_http_respo
 static bool is_json_field(const char *name)
 {
     static const char *const fields[] = {
-        "COLUMNS",      "DF_SHAPE",      "ZERO_STD_COLS",      "ZERO_STD_COLS_VALUES",
-        "DTYPES",       "IMPUTE",        "DUPLICATED_COLS",    "MISSING_DATA_COL_NAMES",
-        "SCALE",        "MEMORY_BEFORE", "MISSING_DATA_COUNT", "MEMORY_AFTER",
-        "ROWS_READ",    "ROWS_WRITTEN",  "ROWS_REJECTED",      "DUPLICATE_KEYS",
-        "LOAD_SECONDS", "JSON_REPAIR",   "DRIFT",
+        "COLUMNS",
+        "DF_SHAPE",
+        "ZERO_STD_COLS",
+        "ZERO_STD_COLS_VALUES",
+        "DTYPES",
+        "IMPUTE",
+        "DUPLICATED_COLS",
+        "MISSING_DATA_COL_NAMES",
+        "SCALE",
+        "MEMORY_BEFORE",
+        "MISSING_DATA_COUNT",
+        "MEMORY_AFTER",
+        "ROWS_READ",
+        "ROWS_WRITTEN",
+        "ROWS_REJECTED",
+        "DUPLICATE_KEYS",
+        "LOAD_SECONDS",
+        "JSON_REPAIR",
+        "DRIFT",
     };
 
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -119,6 +149,23 @@ static bool is_left_out(const char *name)
     return false;
 }
 
+/* The client says which load's answer it has: is that the load that stands? Then
+ * the answer is 304, without reading what may be long. */
+static bool client_has_it(struct slc_redis *redis, const struct slc_http_request *request,
+                          struct slc_http_response *response, struct slc_str name)
+{
+    static const char *const wanted = "LOAD_ID";
+    struct slc_meta meta = {0};
+    bool has_it;
+
+    if (!slc_http_request_header(request, "if-none-match").data ||
+        !slc_store_meta(redis, name, &wanted, 1, &meta, NULL))
+        return false;
+    has_it = slc_http_not_modified(request, response, slc_meta_get(&meta, wanted));
+    slc_meta_release(&meta);
+    return has_it;
+}
+
 void slc_api_v1_replica(struct slc_http_request *request, struct slc_http_response *response,
                         void *context)
 {
@@ -131,8 +178,13 @@ void slc_api_v1_replica(struct slc_http_request *request, struct slc_http_respon
 
     if (!take_name(api, request, response, &name) || !(redis = slc_api_redis(api, response)))
         return;
+    if (client_has_it(redis, request, response, name)) {
+        slc_redis_pool_give(api->options.pool, redis);
+        return;
+    }
     if (slc_store_meta(redis, name, NULL, 0, &meta, &error)) {
         json = slc_http_json(response, 200);
+        (void)slc_http_set_etag(response, slc_meta_get(&meta, "LOAD_ID"));
         slc_buf_append_byte(json, '{');
         slc_json_key(json, "name");
         slc_api_json_text(json, name);
@@ -176,6 +228,7 @@ void slc_api_v1_replica_delete(struct slc_http_request *request, struct slc_http
 static void answer_document(struct slc_api *api, struct slc_http_request *request,
                             struct slc_http_response *response, const char *field)
 {
+    const char *const wanted[] = {"LOAD_ID", field};
     struct slc_meta meta = {0};
     struct slc_error error = {0};
     struct slc_redis *redis;
@@ -183,12 +236,18 @@ static void answer_document(struct slc_api *api, struct slc_http_request *reques
 
     if (!take_name(api, request, response, &name) || !(redis = slc_api_redis(api, response)))
         return;
-    if (slc_store_meta(redis, name, &field, 1, &meta, &error)) {
+    if (client_has_it(redis, request, response, name)) {
+        slc_redis_pool_give(api->options.pool, redis);
+        return;
+    }
+    if (slc_store_meta(redis, name, wanted, 2, &meta, &error)) {
         document = slc_meta_get(&meta, field);
-        if (document.data && document.len > 0)
+        if (document.data && document.len > 0) {
             slc_buf_append_str(slc_http_json(response, 200), document);
-        else
+            (void)slc_http_set_etag(response, slc_meta_get(&meta, "LOAD_ID"));
+        } else {
             slc_http_detail(response, 404, "The replica was loaded without it; load it again");
+        }
         slc_meta_release(&meta);
     } else {
         slc_api_fail(response, &error);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "http/negotiate.h"
 
 enum { DRAIN_MAX_BYTES = 16 << 20, PATH_LOGGED_MAX = 1024 };
 
@@ -42,6 +43,7 @@ static struct MHD_Response *make_response(struct slc_exchange *exchange)
         response->status = 500;
         slc_buf_append_text(&response->body, "{\"detail\":\"Internal Server Error\"}");
     }
+    slc_http_negotiate(&exchange->request, response);
     body = slc_buf_steal(&response->body, &len);
     if (!body)
         return NULL;
@@ -58,7 +60,7 @@ static enum MHD_Result queue(struct slc_exchange *exchange)
 {
     struct slc_http_response *response = &exchange->response;
     struct slc_http_server *server = exchange->server;
-    struct MHD_Response *made = make_response(exchange);
+    struct MHD_Response *made = make_response(exchange); /* may make it a 304 */
     unsigned status = response->status ? response->status : 200;
     bool has_content = status >= 200 && status != 204 && status != 304;
     enum MHD_Result queued;

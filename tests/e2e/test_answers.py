@@ -1,0 +1,91 @@
+"""HTTP around the answers: tags and 304, compression, HEAD, methods that a path does not have."""
+import gzip
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+import harness
+
+PEOPLE = "id,name,age\n1,Ada,36\n2,Blaise,39\n3,Carl,77\n"
+PATHS = ["/v1/replicas/people", "/v1/replicas/people/profile", "/v1/replicas/people/plan"]
+
+
+@pytest.fixture
+def loaded(service):
+    service.put("people.csv", PEOPLE, prim_index="id")
+    assert service.load_all().status == 200
+    return service
+
+
+def ask(service, path, method="GET", **headers):
+    """Bytes as they come: nothing is decompressed. Returns (status, headers, body)."""
+    request = urllib.request.Request(service.base + path, method=method, headers={
+        "Authorization": "Bearer " + service.key, **{name.replace("_", "-"): value for name, value in headers.items()}})
+    try:
+        with urllib.request.urlopen(request, timeout=harness.PATIENCE) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as answer:
+        with answer:
+            return answer.code, answer.headers, answer.read()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_tags_are_those_of_the_load(loaded, client, path):
+    load_id = harness.meta(client, "people")["LOAD_ID"]
+    status, headers, body = ask(loaded, path)
+    assert status == 200 and headers["etag"] == f'"{load_id}"' and "no-cache" in headers["cache-control"]
+    status, headers, empty = ask(loaded, path, If_None_Match=headers["etag"])
+    assert (status, empty, headers["etag"]) == (304, b"", f'"{load_id}"')
+    assert ask(loaded, path, If_None_Match='"another"')[2] == body
+    assert loaded.load_all().status == 200
+    status, headers, _ = ask(loaded, path, If_None_Match=f'"{load_id}"')
+    assert status == 200 and headers["etag"] == '"%s"' % harness.meta(client, "people")["LOAD_ID"]
+    assert ask(loaded, "/v1/replicas/nobody", If_None_Match="*")[0] == 404
+
+
+def test_the_list_has_a_tag_of_its_content(loaded):
+    tag = ask(loaded, "/v1/replicas")[1]["etag"]
+    assert ask(loaded, "/v1/replicas", If_None_Match=tag)[0] == 304
+    assert loaded.load_all().status == 200
+    assert ask(loaded, "/v1/replicas", If_None_Match=tag)[0] == 200
+
+
+def test_compressed_when_asked_for(loaded):
+    path = PATHS[1]
+    _, plain_headers, plain = ask(loaded, path)
+    assert len(plain) >= 1024 and "content-encoding" not in plain_headers
+    status, headers, body = ask(loaded, path, Accept_Encoding="br, gzip;q=0.8")
+    assert status == 200 and headers["content-encoding"] == "gzip" and "accept-encoding" in headers["vary"]
+    assert int(headers["content-length"]) == len(body) < len(plain) and gzip.decompress(body) == plain
+    # Other bytes, another strong tag; both mean the same load.
+    assert headers["etag"] != plain_headers["etag"]
+    for tag in (headers["etag"], plain_headers["etag"]):
+        assert ask(loaded, path, If_None_Match=tag, Accept_Encoding="gzip")[0] == 304
+    for refused in ("gzip;q=0", "identity", "identity, gzip;q=0.5"):
+        assert ask(loaded, path, Accept_Encoding=refused)[2] == plain
+
+
+def test_head_is_a_get_without_a_body(loaded):
+    for encoding in ("identity", "gzip"):
+        _, of_get, body = ask(loaded, PATHS[1], Accept_Encoding=encoding)
+        status, of_head, empty = ask(loaded, PATHS[1], "HEAD", Accept_Encoding=encoding)
+        assert status == 200 and empty == b"" and int(of_head["content-length"]) == len(body)
+        assert of_head["etag"] == of_get["etag"] and of_head["content-type"] == of_get["content-type"]
+    assert ask(loaded, PATHS[0], "HEAD", If_None_Match=ask(loaded, PATHS[0])[1]["etag"])[0] == 304
+
+
+@pytest.mark.parametrize("method, path, allow", [
+    ("OPTIONS", "/getRegisteredReplics", {"GET", "HEAD"}), ("POST", "/v1/replicas", {"GET", "HEAD"}),
+    ("PUT", "/v1/loads", {"GET", "HEAD", "POST"}), ("GET", "/loadDf2redis", {"POST"}),
+    ("PATCH", "/v1/replicas/x", {"GET", "HEAD", "DELETE"})])
+def test_methods_that_a_path_does_not_have(service, method, path, allow):
+    status, headers, body = ask(service, path, method)
+    assert status == 405 and json.loads(body) == {"detail": "Method Not Allowed"}
+    assert {name.strip() for name in headers["allow"].split(",")} == allow
+
+
+def test_ranges_are_not_offered(loaded):
+    status, headers, _ = ask(loaded, PATHS[1], Range="bytes=0-9")
+    assert status == 200 and "accept-ranges" not in headers and "content-range" not in headers
