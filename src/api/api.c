@@ -178,8 +178,7 @@ struct slc_api *slc_api_new(const struct slc_api_options *options, struct slc_er
     api->options = *options;
     api->started_usec = slc_now_usec();
     api->router = slc_router_new();
-    api->metrics = slc_api_metrics_new(routes, ROUTES);
-    if (!api->router || !api->metrics) {
+    if (!api->router) {
         slc_api_free(api);
         slc_fail(error, SLC_ERR_MEMORY, "no memory for the API");
         return NULL;
@@ -215,7 +214,6 @@ void slc_api_free(struct slc_api *api)
         free_task(task);
     }
     slc_router_free(api->router);
-    slc_api_metrics_free(api->metrics);
     pthread_cond_destroy(&api->work);
     pthread_mutex_destroy(&api->lock);
     pthread_mutex_destroy(&api->ready_lock);
@@ -227,13 +225,8 @@ const struct slc_router *slc_api_router(const struct slc_api *api)
     return api->router;
 }
 
-void slc_api_set_server(struct slc_api *api, struct slc_http_server *server)
-{
-    atomic_store(&api->server, server);
-}
-
 void slc_api_record(struct slc_api *api, const struct slc_http_record *record)
 {
-    slc_api_metrics_request(api->metrics, record->route, record->status, record->duration_usec,
-                            record->response_bytes);
+    slc_api_metrics_request(api->options.counters, record->route, record->status,
+                            record->duration_usec, record->request_bytes, record->response_bytes);
 }

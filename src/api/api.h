@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/counters.h"
 #include "base/error.h"
 #include "http/router.h"
 #include "http/server.h"
@@ -23,6 +24,8 @@ struct slc_api_options {
     struct slc_inbox *inbox;
     struct slc_queue *queue;
     struct slc_sessions *sessions;
+    /* slc_api_metrics_cells() of them (api/metrics.h), shared with the other processes. */
+    const struct slc_counters *counters;
 };
 
 struct slc_api;
@@ -39,9 +42,6 @@ void slc_api_free(struct slc_api *api);
 
 /* For slc_http_server_options: the router, and `api` itself is the context. */
 const struct slc_router *slc_api_router(const struct slc_api *api);
-
-/* The server, for /metrics; NULL before it is there and when it stops. */
-void slc_api_set_server(struct slc_api *api, struct slc_http_server *server);
 
 /* Count a request that is over (slc_http_server_options.on_done). */
 void slc_api_record(struct slc_api *api, const struct slc_http_record *record);

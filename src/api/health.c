@@ -63,38 +63,10 @@ void slc_api_readyz(struct slc_http_request *request, struct slc_http_response *
         slc_http_set_retry_after(response, SLC_API_RETRY_AFTER_SEC);
 }
 
-static void write_loads(const struct slc_queue_counts *counts, struct slc_buf *text)
-{
-    slc_buf_printf(text,
-                   "# HELP sluice_loads_total Loads that are over, by result.\n"
-                   "# TYPE sluice_loads_total counter\n"
-                   "sluice_loads_total{result=\"done\"} %lld\n"
-                   "sluice_loads_total{result=\"failed\"} %lld\n"
-                   "sluice_loads_total{result=\"skipped\"} %lld\n",
-                   (long long)counts->done, (long long)counts->failed, (long long)counts->skipped);
-    slc_api_metrics_value(text, "sluice_loads_waiting", "gauge", "Loads that wait their turn.",
-                          (double)counts->waiting);
-    slc_api_metrics_value(text, "sluice_loads_running", "gauge", "Loads under way.",
-                          (double)counts->running);
-    slc_api_metrics_value(text, "sluice_load_seconds_total", "counter", "Time spent in loads.",
-                          (double)counts->load_usec / 1e6);
-    slc_api_metrics_value(text, "sluice_rows_read_total", "counter",
-                          "Rows read by loads that succeeded.", (double)counts->rows_read);
-    slc_api_metrics_value(text, "sluice_rows_written_total", "counter",
-                          "Rows that Redis took in loads that succeeded.",
-                          (double)counts->rows_written);
-    slc_api_metrics_value(text, "sluice_rows_rejected_total", "counter",
-                          "Rows rejected in loads that succeeded.", (double)counts->rows_rejected);
-    slc_api_metrics_value(text, "sluice_duplicate_keys_total", "counter",
-                          "Rows of a key that occurred before, in loads that succeeded.",
-                          (double)counts->duplicate_keys);
-}
-
 void slc_api_metrics(struct slc_http_request *request, struct slc_http_response *response,
                      void *context)
 {
     struct slc_api *api = context;
-    struct slc_http_server *server = atomic_load(&api->server);
     struct slc_buf *text = slc_http_json(response, 200);
     struct slc_queue_counts counts;
 
@@ -106,10 +78,8 @@ void slc_api_metrics(struct slc_http_request *request, struct slc_http_response 
     slc_api_metrics_value(text, "sluice_start_time_seconds", "gauge",
                           "When the process started, in seconds since 1970.",
                           (double)api->started_usec / 1e6);
-    slc_api_metrics_write(api->metrics, text);
-    slc_api_metrics_value(text, "sluice_http_requests_in_flight", "gauge",
-                          "Requests whose answer is not sent yet.",
-                          server ? (double)slc_http_server_in_flight(server) : 0);
     slc_queue_counts(api->options.queue, &counts);
-    write_loads(&counts, text);
+    slc_api_metrics_value(text, "sluice_loads_waiting", "gauge", "Loads that wait their turn.",
+                          (double)counts.waiting);
+    slc_api_metrics_write(api->options.counters, text);
 }

@@ -26,8 +26,6 @@ enum { SLC_API_DESK_MAX = 256, SLC_API_RETRY_AFTER_SEC = 5 };
 struct slc_api {
     struct slc_api_options options;
     struct slc_router *router;
-    struct slc_api_metrics *metrics;
-    _Atomic(struct slc_http_server *) server;
     int64_t started_usec; /* wall clock */
 
     pthread_mutex_t lock; /* of what follows */

@@ -197,6 +197,7 @@ enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connec
         pthread_mutex_lock(&server->lock);
         server->in_flight++;
         pthread_mutex_unlock(&server->lock);
+        slc_cell_add(server->options.cells.in_flight, 1);
         slc_exchange_begin(exchange, method);
         return exchange->decided && exchange->close ? queue(exchange) : MHD_YES;
     }
@@ -266,6 +267,7 @@ void slc_exchange_on_end(void *cls, struct MHD_Connection *connection, void **ex
     free(exchange);
     if (!begun)
         return;
+    slc_cell_add(server->options.cells.in_flight, -1);
     pthread_mutex_lock(&server->lock);
     server->in_flight--;
     pthread_cond_broadcast(&server->changed);

@@ -4,6 +4,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "http/pending.h"
@@ -43,6 +44,12 @@ struct slc_http_server {
     bool draining;                  /* answers close their connections */
     bool refusing;                  /* no more suspending */
 };
+
+static inline void slc_cell_add(_Atomic int64_t *cell, int64_t n)
+{
+    if (cell)
+        atomic_fetch_add_explicit(cell, n, memory_order_relaxed);
+}
 
 /* libmicrohttpd's callbacks; `cls` is the server. */
 void *slc_exchange_on_target(void *cls, const char *target, struct MHD_Connection *connection);

@@ -39,6 +39,15 @@ struct slc_http_record {
     const char *request_id;
 };
 
+/* Cells to count in, shared with other processes or not (base/counters.h); NULL
+ * ones are not counted. */
+struct slc_http_cells {
+    _Atomic int64_t *connections; /* level: that are open */
+    _Atomic int64_t *in_flight;   /* level: requests whose answer is not sent yet */
+    _Atomic int64_t *refused;     /* connections closed at once: there were too many */
+    _Atomic int64_t *slow;        /* connections cut: a request did not arrive in its time */
+};
+
 struct slc_http_server_options {
     /* Either a socket that listens already (kept open by its owner; the server
      * uses a duplicate of its own) ... */
@@ -65,6 +74,8 @@ struct slc_http_server_options {
      * over, on a server thread; may be NULL. */
     void (*on_done)(void *done_state, const struct slc_http_record *record);
     void *done_state;
+
+    struct slc_http_cells cells;
 
     /* Asked every 100 ms during a graceful stop, without any lock, on the stopping
      * thread: true ends the grace. May be NULL. */

@@ -16,6 +16,7 @@
 #include <openssl/crypto.h>
 
 #include "api/api.h"
+#include "api/metrics.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -52,6 +53,7 @@ struct service {
     struct slc_sessions *sessions;
     struct slc_limits *limits;
     struct slc_trusted_proxies proxies;
+    struct slc_counters *counters;
     struct slc_api *api;
     struct slc_http_server *server;
     struct slc_watch *watch;
@@ -256,20 +258,37 @@ static void look_after_redis(struct service *service)
 
 /* ---- The queue's worker -------------------------------------------------- */
 
+/* A queue thread's. */
+struct loader {
+    struct slc_ticket_loader *loader;
+    const struct slc_counters *counters;
+};
+
 static void *open_loader(void *context, struct slc_error *error)
 {
     struct service *service = context;
+    struct loader *own = calloc(1, sizeof(*own));
 
-    return slc_ticket_loader_new(&service->loader_options, error);
+    if (!own) {
+        slc_fail(error, SLC_ERR_MEMORY, "no memory for loads");
+        return NULL;
+    }
+    own->counters = service->counters;
+    own->loader = slc_ticket_loader_new(&service->loader_options, error);
+    if (own->loader)
+        return own;
+    free(own);
+    return NULL;
 }
 
 /* What dead loads left is removed now when Redis is there, else before the
  * first load. */
 static void begin_loader(void *worker)
 {
+    struct loader *own = worker;
     int64_t swept = 0;
 
-    if (slc_ticket_loader_connect(worker, &swept, NULL) && swept > 0)
+    if (slc_ticket_loader_connect(own->loader, &swept, NULL) && swept > 0)
         slc_log(SLC_LOG_INFO, "removed what interrupted loads had left",
                 SLC_LOG_INT_FIELD("loads", swept));
 }
@@ -277,12 +296,19 @@ static void begin_loader(void *worker)
 static void run_loader(void *worker, struct slc_ticket_try *attempt,
                        struct slc_ticket_report *report)
 {
-    slc_ticket_load(worker, attempt, report);
+    struct loader *own = worker;
+
+    slc_counters_add(own->counters, SLC_METRIC_LOADS_RUNNING, 1);
+    slc_ticket_load(own->loader, attempt, report);
+    slc_counters_add(own->counters, SLC_METRIC_LOADS_RUNNING, -1);
 }
 
 static void close_loader(void *worker)
 {
-    slc_ticket_loader_free(worker);
+    struct loader *own = worker;
+
+    slc_ticket_loader_free(own->loader);
+    free(own);
 }
 
 static const struct slc_queue_ops loader_ops = {
@@ -292,8 +318,13 @@ static const struct slc_queue_ops loader_ops = {
  * well another time. */
 static void on_load(void *state, const struct slc_job *job, const struct slc_ticket_report *report)
 {
+    static const enum slc_metric outcomes[] = {
+        [SLC_TICKET_OUTCOME_LOADED] = SLC_METRIC_LOADS_DONE,
+        [SLC_TICKET_OUTCOME_FAILED] = SLC_METRIC_LOADS_FAILED,
+        [SLC_TICKET_OUTCOME_SKIPPED] = SLC_METRIC_LOADS_SKIPPED};
     struct service *service = state;
 
+    slc_api_metrics_load(service->counters, outcomes[report->outcome], &report->result);
     slc_service_log_load(NULL, job, report);
     if (report->outcome == SLC_TICKET_OUTCOME_FAILED && report->status != SLC_TICKET_FAILED &&
         report->error.code != SLC_ERR_CANCELLED)
@@ -406,7 +437,8 @@ static bool start_api(struct service *service, struct slc_error *error)
     struct slc_api_options options = {.pool = service->pool,
                                       .inbox = service->inbox,
                                       .queue = service->queue,
-                                      .sessions = service->sessions};
+                                      .sessions = service->sessions,
+                                      .counters = service->counters};
 
     service->api = slc_api_new(&options, error);
     return service->api != NULL;
@@ -428,15 +460,13 @@ static bool start_server(struct service *service, struct slc_error *error)
     options.limits = service->limits;
     options.trusted_proxies = &service->proxies;
     options.context = service->api;
+    options.cells.in_flight = slc_counters_cell(service->counters, SLC_METRIC_HTTP_IN_FLIGHT);
     options.on_done = on_request;
     options.done_state = service;
     options.must_hurry = must_hurry;
     options.hurry_state = service;
     service->server = slc_http_server_start(&options, error);
-    if (!service->server)
-        return false;
-    slc_api_set_server(service->api, service->server);
-    return true;
+    return service->server != NULL;
 }
 
 static bool start_watch(struct service *service, struct slc_error *error)
@@ -520,7 +550,6 @@ static void stop(struct service *service, int64_t graceful_usec)
 
     slc_watch_stop(service->watch);
     if (service->server) {
-        slc_api_set_server(service->api, NULL);
         if (!slc_http_server_stop(service->server, graceful_usec) && graceful_usec > 0)
             slc_log(SLC_LOG_WARNING, service->hurry
                                          ? "requests were cut off: a quick stop was asked for"
@@ -536,6 +565,7 @@ static void stop(struct service *service, int64_t graceful_usec)
     slc_trusted_proxies_release(&service->proxies);
     slc_inbox_free(service->inbox);
     slc_redis_pool_free(service->pool);
+    slc_counters_free(service->counters);
     if (service->private_server && !slc_private_server_stop(service->private_server, &error))
         slc_log(SLC_LOG_ERROR, "the private redis-server had to be killed",
                 SLC_LOG_TEXT_FIELD("reason", error.message));
@@ -557,9 +587,10 @@ static void release(struct service *service)
 static bool start(struct service *service, int *ret_status, struct slc_error *error)
 {
     *ret_status = STATUS_CONFIG;
-    if (!slc_service_open_log(service->config, error) || !open_places(service, error) ||
-        !make_sessions(service, error) || !make_limits(service, error) ||
-        !parse_proxies(service, error))
+    service->counters = slc_counters_new(1, slc_api_metrics_cells(), error);
+    if (!service->counters || !slc_service_open_log(service->config, error) ||
+        !open_places(service, error) || !make_sessions(service, error) ||
+        !make_limits(service, error) || !parse_proxies(service, error))
         return false;
     *ret_status = *slc_config_text(service->config, "redis.url") ? STATUS_CONFIG : STATUS_PEER;
     if (!find_redis(service, error))

@@ -54,10 +54,13 @@ static void start_server(struct api_test *test)
     assert_ok(slc_auth_key_make(SLC_STR(API_TEST_KEY), &key, &error), error);
     test->sessions = slc_sessions_new(&sessions, &error);
     assert_non_null(test->sessions);
+    test->counters = slc_counters_new(1, slc_api_metrics_cells(), &error);
+    assert_non_null(test->counters);
     api = (struct slc_api_options){.pool = test->pool,
                                    .inbox = test->job.inbox,
                                    .queue = test->queue,
-                                   .sessions = test->sessions};
+                                   .sessions = test->sessions,
+                                   .counters = test->counters};
     test->api = slc_api_new(&api, &error);
     assert_non_null(test->api);
     slc_http_server_options_init(&server);
@@ -68,10 +71,10 @@ static void start_server(struct api_test *test)
     server.context = test->api;
     server.on_done = on_done;
     server.done_state = test->api;
+    server.cells.in_flight = slc_counters_cell(test->counters, SLC_METRIC_HTTP_IN_FLIGHT);
     test->server = slc_http_server_start(&server, &error);
     if (!test->server)
         fail_msg("%s", error.message);
-    slc_api_set_server(test->api, test->server);
     test->port = slc_http_server_port(test->server);
 }
 
@@ -85,10 +88,10 @@ void api_test_open(struct api_test *test, void **state, const struct slc_redis_u
 
 void api_test_close(struct api_test *test)
 {
-    slc_api_set_server(test->api, NULL);
     slc_http_server_stop(test->server, 5000000);
     slc_api_free(test->api);
     slc_queue_stop(test->queue, 5000000);
+    slc_counters_free(test->counters);
     slc_sessions_free(test->sessions);
     slc_redis_pool_free(test->pool);
     slc_config_free(test->config);

@@ -3,6 +3,7 @@
 #define SLC_TEST_API_TEST_H
 
 #include "api/api.h"
+#include "api/metrics.h"
 #include "job_test.h"
 #include "raw_client.h"
 
@@ -15,6 +16,7 @@ struct api_test {
     struct slc_redis_pool *pool;
     struct slc_queue *queue;
     struct slc_sessions *sessions;
+    struct slc_counters *counters;
     struct slc_api *api;
     struct slc_http_server *server;
     uint16_t port;
