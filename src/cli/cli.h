@@ -52,7 +52,8 @@
     X(top)                                                                                         \
     X(drop)                                                                                        \
     X(check)                                                                                       \
-    X(options)
+    X(options)                                                                                     \
+    X(completion)
 
 #define SLC_ANY_OPERANDS ((size_t)-1)
 

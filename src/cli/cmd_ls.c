@@ -8,6 +8,7 @@
 #include "report/show.h"
 
 static const struct slc_flag flags[] = {
+    {.name = "names", .help = "the names alone, one a line"},
     SLC_FLAG_JSON,
     SLC_FLAGS_CONFIG,
     {0},
@@ -156,10 +157,16 @@ static int run(const struct slc_args *args)
     if (!slc_cli_config(args, &config, &error) || !slc_redis_access_open(config, &access, &error))
         return slc_cli_fail(&error);
     registry = slc_str_from(slc_config_text(config, "store.registry_key"));
+    if (!slc_store_list(access.redis, registry, &names, &error))
+        return slc_cli_fail(&error);
+    if (slc_args_has(args, "names")) {
+        for (int64_t i = 0; i < names.n_names; i++)
+            slc_buf_printf(&out, "%s\n", names.names[i]);
+        return slc_cli_print(&out);
+    }
     add_titles(&table);
     slc_buf_append_byte(&json, '[');
-    if (!slc_store_list(access.redis, registry, &names, &error) ||
-        !list(access.redis, &names, &table, &json, &error))
+    if (!list(access.redis, &names, &table, &json, &error))
         return slc_cli_fail(&error);
     slc_buf_append_text(&json, "]\n");
     if (slc_args_has(args, "json"))

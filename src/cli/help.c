@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { FLAG_COLUMN = 26, COMMAND_COLUMN = 12 };
+enum { FLAG_COLUMN = 26, COMMAND_COLUMN = 14 };
 
 static void pad(struct slc_buf *out, size_t from, size_t to)
 {
@@ -88,7 +88,7 @@ void slc_cli_overview(const struct slc_command *const *commands, size_t count, s
         pad(out, 2 + strlen(commands[i]->name), COMMAND_COLUMN);
         slc_buf_printf(out, "%s\n", commands[i]->summary);
     }
-    slc_buf_append_text(out, "  help      Explain one command: sluice help COMMAND\n"
+    slc_buf_append_text(out, "  help        Explain one command: sluice help COMMAND\n"
                              "\nOptions:\n"
                              "  --version               print the version\n"
                              "  -h, --help              this text\n"

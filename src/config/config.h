@@ -208,6 +208,7 @@ enum slc_describe_format {
     SLC_DESCRIBE_MARKDOWN, /* one table a section */
     SLC_DESCRIBE_JSON,     /* an array of objects */
     SLC_DESCRIBE_YAML,     /* a configuration file, every option commented out at its default */
+    SLC_DESCRIBE_MAN,      /* a manual page, sluice.yaml(5), in man(7) macros */
 };
 
 /* Every option: key, type, default, range, variables, help. Check buf->failed. */

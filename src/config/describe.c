@@ -1,4 +1,4 @@
-/* The option table as documentation: text, Markdown, JSON, an example file. */
+/* The option table as documentation: text, Markdown, JSON, an example file, a manual page. */
 #include "config/internal.h"
 
 #include <string.h>
@@ -300,6 +300,97 @@ static void describe_yaml(struct slc_buf *buf)
     }
 }
 
+/* ---- The manual page -------------------------------------------------- */
+
+/* Text as roff shows it as it stands. A line never starts with a control
+ * character: all of them are set in from a word of ours or start with a letter. */
+static void man_text(struct slc_buf *buf, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\\')
+            slc_buf_append_text(buf, "\\e");
+        else if (*text == '-')
+            slc_buf_append_text(buf, "\\-");
+        else if (*text == '\'')
+            slc_buf_append_text(buf, "\\(aq");
+        else if (*text == '^')
+            slc_buf_append_text(buf, "\\(ha");
+        else if (*text == '~')
+            slc_buf_append_text(buf, "\\(ti");
+        else
+            slc_buf_append_byte(buf, *text);
+    }
+}
+
+static void man_option(struct slc_buf *buf, const struct slc_option *option)
+{
+    SLC_AUTO_BUF struct slc_buf line = {0};
+    const char *text;
+    size_t at;
+
+    slc_buf_printf(buf, ".TP\n.B %s\n", option->key);
+    slc_buf_append_text(&line, option->help);
+    slc_buf_printf(&line, "\nType: %s. Default: ", slc_option_kind_name(option->kind));
+    append_default(&line, option);
+    slc_buf_append_text(&line, ". Allowed: ");
+    at = line.len;
+    slc_option_range(option, &line);
+    if (line.len == at)
+        slc_buf_append_text(&line, "any");
+    slc_buf_append_text(&line, ".\nVariable: ");
+    append_variables(&line, option, "");
+    slc_buf_append_text(&line, option->flags & SLC_OPTION_PER_FILE
+                                   ? ". May stand in a ticket\'s options.\n"
+                                   : ".\n");
+    text = slc_buf_text(&line);
+    if (text)
+        man_text(buf, text);
+    else
+        buf->failed = true;
+}
+
+static void describe_man(struct slc_buf *buf)
+{
+    slc_buf_append_text(
+        buf,
+        ".\\\" Written by: sluice options \\-\\-man\n"
+        ".TH SLUICE.YAML 5 \"\" \"sluice\" \"File Formats\"\n"
+        ".SH NAME\n"
+        "sluice.yaml \\- the configuration of sluice\n"
+        ".SH SYNOPSIS\n"
+        ".I ./sluice.yaml\n.br\n.I /etc/sluice/sluice.yaml\n"
+        ".SH DESCRIPTION\n"
+        "A YAML file of sections and keys. The file is the one that \\-\\-config or\n"
+        "$SLUICE_CONFIG names, else the first of those above that is there. Every key is also an\n"
+        "environment variable, and an argument KEY=VALUE of \\-\\-set. The command line wins\n"
+        "over the environment, that over the file, and that over the default. A key that is not\n"
+        "known is an error.\n"
+        ".PP\n"
+        "Sizes take KiB, MiB, GiB or kB, MB, GB; durations are seconds or take ms, s, m, h, d.\n"
+        ".SH EXAMPLE\n.nf\n"
+        "redis:\n"
+        "  url: redis://127.0.0.1:6379/0\n"
+        "source:\n"
+        "  stream_dir: /var/lib/sluice/IN_STREAM\n"
+        "watch: true\n"
+        "prep:\n"
+        "  columns:\n"
+        "    age: {impute: median, scale: none}\n"
+        ".fi\n"
+        ".SH OPTIONS\n");
+    for (size_t i = 0; i < slc_option_count(); i++) {
+        struct slc_str section = section_of(slc_option_at(i));
+
+        if (starts_section(i)) {
+            slc_buf_append_text(buf, ".SS ");
+            slc_buf_append_str(buf, section.len ? section : SLC_STR("Without a section"));
+            slc_buf_append_byte(buf, '\n');
+        }
+        man_option(buf, slc_option_at(i));
+    }
+    slc_buf_append_text(buf, ".SH SEE ALSO\n.BR sluice (1)\n");
+}
+
 void slc_config_describe(enum slc_describe_format format, struct slc_buf *buf)
 {
     switch (format) {
@@ -314,6 +405,9 @@ void slc_config_describe(enum slc_describe_format format, struct slc_buf *buf)
         break;
     case SLC_DESCRIBE_YAML:
         describe_yaml(buf);
+        break;
+    case SLC_DESCRIBE_MAN:
+        describe_man(buf);
         break;
     }
 }
