@@ -244,17 +244,26 @@ static bool make_plan(struct load *load, struct slc_error *error)
     return !load->plan_json.failed || slc_fail(error, SLC_ERR_MEMORY, "no memory for the plan");
 }
 
-static void lay_out(struct load *load)
+static bool lay_out(struct load *load, struct slc_error *error)
 {
+    struct slc_str *names =
+        slc_arena_calloc(&load->arena, (size_t)load->n_row_columns + 1, sizeof(*names));
+
+    if (!names)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the columns");
+    for (int64_t i = 0; i < load->n_row_columns; i++)
+        names[i] = load->plan->columns[load->row_columns[i]].name;
     load->result->n_columns = load->n_row_columns;
     load->layout = (struct slc_row_layout){
         .columns = load->row_columns,
+        .names = names,
         .n_columns = load->n_row_columns,
         .key_column = load->index_field,
         .pairs_per_command = slc_config_int(load->job->config, "store.pairs_per_command"),
         .on_duplicate =
             (enum slc_on_duplicate)slc_config_choice(load->job->config, "store.on_duplicate"),
     };
+    return true;
 }
 
 static bool deliver(struct load *load, struct slc_store_load *store, struct slc_error *error)
@@ -272,6 +281,7 @@ static bool deliver(struct load *load, struct slc_store_load *store, struct slc_
         .progress = load->job->progress,
     };
 
+    options.layout.load = store;
     options.layout.staging_key = store ? slc_store_load_key(store) : SLC_STR("dry-run");
     return slc_delivery_run(load->reader, &options, &load->delivery, error);
 }
@@ -302,6 +312,7 @@ static bool settle_counts(struct load *load, const struct slc_store_counts *coun
 
 static bool commit(struct load *load, struct slc_store_load *store, struct slc_error *error)
 {
+    SLC_AUTO_BUF struct slc_buf where = {0};
     struct slc_metadata_input input = {
         .job = load->job,
         .result = load->result,
@@ -318,6 +329,10 @@ static bool commit(struct load *load, struct slc_store_load *store, struct slc_e
     int64_t n_fields;
 
     enter(load, SLC_STAGE_COMMIT);
+    slc_store_load_layout(store, &where);
+    input.where = slc_buf_view(&where);
+    if (where.failed)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the metadata");
     load->result->seconds = seconds_since(load->started_usec);
     return slc_metadata_build(&input, &load->arena, &fields, &n_fields, error) &&
            slc_store_load_commit(store, fields, n_fields, error);
@@ -363,6 +378,10 @@ static bool deliver_once(struct load *load, bool again, struct slc_error *error)
         .pairs_per_command = load->layout.pairs_per_command,
         .window_bytes = slc_config_bytes(config, "redis.window_bytes"),
         .ordinal_keys = load->index_field < 0,
+        .layout = slc_str_from(slc_config_text(config, "store.layout")),
+        .n_rows = load->survey.n_rows,
+        .n_chunks = load->survey.n_chunks,
+        .memory_bytes = slc_config_bytes(config, "load.memory") / 4,
         .again = again,
     };
     struct slc_store_counts counts;
@@ -419,8 +438,8 @@ static bool wait_for_redis(struct load *load, struct patience *patience, struct 
 
         if (!sleep_unless_cancelled(load, patience->pause_ms))
             return slc_fail(error, SLC_ERR_CANCELLED, "the load was stopped");
-        patience->pause_ms = patience->pause_ms * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS
-                                                                       : patience->pause_ms * 2;
+        patience->pause_ms =
+            patience->pause_ms * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : patience->pause_ms * 2;
         if (slc_redis_reopen(load->job->redis, &why))
             return true;
         patience->left_usec -= slc_monotonic_usec() - start;
@@ -433,8 +452,7 @@ static bool wait_for_redis(struct load *load, struct patience *patience, struct 
 }
 
 /* Whether to begin the delivery again after it failed so. */
-static bool may_try_again(struct load *load, struct patience *patience,
-                          const struct slc_error *why)
+static bool may_try_again(struct load *load, struct patience *patience, const struct slc_error *why)
 {
     bool lost = why->code == SLC_ERR_CONNECTION || why->code == SLC_ERR_TIMEOUT;
 
@@ -498,9 +516,9 @@ static bool run(struct load *load, struct slc_error *error)
     int64_t start;
 
     enter(load, SLC_STAGE_OPEN);
-    if (!open_file(load, error) || !survey(load, error) || !make_plan(load, error))
+    if (!open_file(load, error) || !survey(load, error) || !make_plan(load, error) ||
+        !lay_out(load, error))
         return false;
-    lay_out(load);
     start = slc_monotonic_usec();
     if (!(load->job->redis ? deliver_with_patience(load, error) : rehearse(load, error)))
         return false;

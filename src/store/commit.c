@@ -168,7 +168,7 @@ bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_fi
     struct slc_error reason;
     bool done = false;
 
-    if (load->state != LOAD_FINISHED)
+    if (load->stage != LOAD_FINISHED)
         return slc_fail(error, SLC_ERR_INTERNAL, "a load is committed that was not finished");
     for (int i = 0; i < SLC_STORE_ATTEMPTS && !done; i++) {
         if (!swap_or_settle(load, fields, n_fields, &done, &reason)) {
@@ -182,7 +182,7 @@ bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_fi
                         "the replica \"%.*s\" could not be swapped, because other loads were ahead "
                         "%d times; try again",
                         SLC_STR_ARG(load->options.name), SLC_STORE_ATTEMPTS);
-    load->state = LOAD_OVER;
+    load->stage = LOAD_OVER;
     (void)slc_load_unmark_connection(load->redis, NULL);
     return true;
 }

@@ -1,18 +1,11 @@
-/* The insides of a load, for load.c and commit.c alone. */
+/* The insides of a load, for the files of src/store alone. */
 #ifndef SLC_STORE_LOAD_H
 #define SLC_STORE_LOAD_H
 
 #include "redis/pipe.h"
 #include "store/key_order.h"
+#include "store/layout.h"
 #include "store/store.h"
-
-/* The data rows that the commands of a chunk are about. */
-struct slc_load_records {
-    struct slc_load_records *next;
-    int64_t first_command; /* among all of the load */
-    int64_t n_commands;
-    int64_t rows[];
-};
 
 struct slc_store_load {
     struct slc_redis *redis; /* borrowed */
@@ -22,17 +15,30 @@ struct slc_store_load {
     struct slc_str staging_key;
     struct slc_str meta_key;
     struct slc_str announcement;
-    enum { LOAD_WRITING, LOAD_FINISHED, LOAD_OVER } state;
+    enum { LOAD_WRITING, LOAD_FINISHED, LOAD_OVER } stage;
+
+    const struct slc_layout *layout;
+    void *state; /* the layout's own */
 
     struct slc_pipe *pipe; /* while writing */
-    int64_t commands;
+    int64_t commands;      /* sent */
+    int64_t integer_sum;   /* of what they were answered with; once all are */
     struct slc_store_counts counts;
     struct slc_key_order order;
 
-    struct slc_load_records *oldest_records, *newest_records; /* with FAIL, not answered */
-    int64_t duplicate_row;                                    /* 0: none */
-
     bool in_doubt; /* EXEC was sent and its answer did not come */
 };
+
+/* The command that ends where `bytes` does. */
+static inline void slc_encoded_end_command(struct slc_encoded *out)
+{
+    uint64_t end = out->bytes.len;
+
+    slc_buf_append(&out->command_ends, &end, sizeof(end));
+    out->n_commands++;
+}
+
+/* DATA: the key of this data row (1 is the first) was there already. */
+bool slc_store_refuse_duplicate(int64_t row, struct slc_error *error);
 
 #endif

@@ -29,15 +29,22 @@ enum slc_on_duplicate { SLC_DUPLICATE_LAST, SLC_DUPLICATE_FIRST, SLC_DUPLICATE_F
 /* A replica's name may stand in Redis and in file names: 1 to 200 bytes of
  * valid UTF-8, no control characters, no '/', not the registry key or a name
  * derived from it, not ending in ".META". Errors: NAME. */
-bool slc_store_check_name(struct slc_str name, struct slc_str registry_key, struct slc_error *error);
+bool slc_store_check_name(struct slc_str name, struct slc_str registry_key,
+                          struct slc_error *error);
 
 /* ---- Encoding: pure, any thread -------------------------------------- */
+
+struct slc_store_load; /* one load in progress, on one connection of its own */
 
 /* Which columns of a chunk make up a row, decided once a load. */
 struct slc_row_layout {
     const int64_t *columns; /* indices into the chunk's columns, in the order of META COLUMNS */
+    const struct slc_str *names; /* of these columns; borrowed */
     int64_t n_columns;
-    int64_t key_column;     /* TEXT column holding the row keys, or -1: the row's ordinal */
+    int64_t key_column; /* TEXT column holding the row keys, or -1: the row's ordinal */
+    /* Whose layout the rows are encoded for; NULL: `rows`, for nobody, as in a
+     * dry run. */
+    const struct slc_store_load *load;
     struct slc_str staging_key;
     int64_t pairs_per_command;
     enum slc_on_duplicate on_duplicate;
@@ -46,26 +53,28 @@ struct slc_row_layout {
 /* One chunk's rows as commands, ready for the wire. */
 struct slc_encoded {
     int64_t seq;
-    int64_t n_rows;      /* rows encoded */
+    int64_t n_rows; /* rows encoded */
     int64_t n_commands;
-    int64_t first_ordinal; /* of the chunk's first row among all rows taken */
-    struct slc_buf bytes; /* the commands, back to back */
+    int64_t first_ordinal;       /* of the chunk's first row among all rows taken */
+    struct slc_buf bytes;        /* the commands, back to back */
+    struct slc_buf command_ends; /* uint64_t a command: its end in `bytes` */
     /* For key order and duplicates: the row keys one after the other as they
      * were written; empty when the keys are ordinals. */
     struct slc_buf keys;
-    struct slc_buf key_ends;      /* uint32_t a row: end of its key in `keys` */
+    struct slc_buf key_ends;       /* uint32_t a row: end of its key in `keys` */
     struct slc_buf record_numbers; /* int64_t a command, for messages: data row of its first row */
+    struct slc_buf extra;          /* what the layout needs besides; its own affair */
 };
 
 /* Encode rows of `chunk`. Every row's key must be there (rows without one were
  * taken out before). `first_ordinal` is the ordinal of the chunk's first row,
- * `out` is overwritten (its memory is reused). LAST packs pairs_per_command
- * rows into one HSET; FIRST and FAIL send one HSETNX a row, whose answers tell
- * the duplicates. Values: JSON numbers as base/num.h writes them, infinities
+ * `out` is overwritten (its memory is reused). In the layout `rows`, LAST packs
+ * pairs_per_command rows into one HSET; FIRST and FAIL send one HSETNX a row,
+ * whose answers tell the duplicates. Values: JSON numbers as base/num.h writes them, infinities
  * and missing values null, true/false, dates "YYYY-MM-DD", date-times
  * "YYYY-MM-DDTHH:MM:SS[.ffffff]", text and JSON text as strings.
  * Errors: MEMORY. */
-bool slc_store_encode(const struct slc_chunk *chunk, const struct slc_row_layout *layout,
+bool slc_store_encode(const struct slc_chunk *chunk, const struct slc_row_layout *rows,
                       int64_t first_ordinal, struct slc_encoded *out, struct slc_error *error);
 
 void slc_encoded_release(struct slc_encoded *encoded);
@@ -75,17 +84,19 @@ void slc_store_encode_value(struct slc_buf *buf, const struct slc_column *column
 
 /* ---- Loading ----------------------------------------------------------- */
 
-struct slc_store_load; /* one load in progress, on one connection of its own */
-
 struct slc_store_load_options {
     struct slc_str name;
     struct slc_str registry_key;
-    struct slc_str load_id;       /* [0-9a-f]{32}, made by the caller */
-    struct slc_str owner;         /* who loads, for slc_store_sweep() */
+    struct slc_str load_id; /* [0-9a-f]{32}, made by the caller */
+    struct slc_str owner;   /* who loads, for slc_store_sweep() */
     enum slc_on_duplicate on_duplicate;
-    int64_t pairs_per_command;    /* 512 */
-    int64_t window_bytes;         /* unanswered bytes on the wire at most */
+    int64_t pairs_per_command; /* 512 */
+    int64_t window_bytes;      /* unanswered bytes on the wire at most */
     bool ordinal_keys;
+    struct slc_str layout; /* its name; empty: rows */
+    int64_t n_rows;        /* rows that will be written at most; 0: unknown */
+    int64_t n_chunks;      /* chunks that will be written; 0: unknown */
+    int64_t memory_bytes;  /* what a layout that groups rows may hold; 0: a fair choice */
     bool again; /* this id was begun before and its connection lost: clear that away first */
 };
 
@@ -106,14 +117,18 @@ bool slc_store_load_write(struct slc_store_load *load, const struct slc_encoded 
 
 struct slc_store_counts {
     int64_t rows_sent;
-    int64_t rows_written;    /* what Redis answered; equals HLEN of the staging key */
-    int64_t duplicate_keys;  /* rows_sent - rows_written */
+    int64_t rows_written;   /* what Redis answered; equals HLEN of the staging key */
+    int64_t duplicate_keys; /* rows_sent - rows_written */
 };
 
 /* Wait for every answer and verify: the answers' sum against HLEN. Errors:
  * VERIFY, those of redis/. */
 bool slc_store_load_finish(struct slc_store_load *load, struct slc_store_counts *ret_counts,
                            struct slc_error *error);
+
+/* After finish: META's LAYOUT, with all that a reader needs to find the rows
+ * (layout.h), appended. */
+void slc_store_load_layout(const struct slc_store_load *load, struct slc_buf *json);
 
 /* The order in which the rows were loaded, as the JSON text that goes into
  * META's KEY_ORDER, so that top-n can answer in load order: an array of keys
@@ -133,9 +148,9 @@ struct slc_meta_field {
  * head (once), end the announcement. The swap happens only while the load's
  * announcement is still there, so that a load that was swept as dead cannot
  * swap late (WATCH; CONFLICT then). The old rows are freed in the background
- * (they were renamed over: UNLINK semantics, lazyfree). When the answer to EXEC is lost, META's LOAD_ID tells on a
- * new connection whether the swap happened; that question is asked here.
- * Errors: those of redis/, CONFLICT. */
+ * (they were renamed over: UNLINK semantics, lazyfree). When the answer to EXEC is lost, META's
+ * LOAD_ID tells on a new connection whether the swap happened; that question is asked here. Errors:
+ * those of redis/, CONFLICT. */
 bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_field *fields,
                            int64_t n_fields, struct slc_error *error);
 
@@ -160,8 +175,8 @@ struct slc_names {
     char **names;
     int64_t n_names;
 };
-bool slc_store_list(struct slc_redis *redis, struct slc_str registry_key, struct slc_names *ret_names,
-                    struct slc_error *error);
+bool slc_store_list(struct slc_redis *redis, struct slc_str registry_key,
+                    struct slc_names *ret_names, struct slc_error *error);
 void slc_store_names_release(struct slc_names *names);
 
 /* Put a name at the registry's head (once) without rows. */
@@ -193,7 +208,8 @@ bool slc_store_row(struct slc_redis *redis, struct slc_str name, struct slc_str 
                    struct slc_buf *json, struct slc_error *error);
 
 enum slc_drop {
-    SLC_DROP_ROWS, /* rows gone, registration and metadata stay (ROWS_WRITTEN stays what the load wrote) */
+    SLC_DROP_ROWS, /* rows gone, registration and metadata stay (ROWS_WRITTEN stays what the load
+                      wrote) */
     SLC_DROP_ALL,  /* rows, metadata and registry entry gone */
 };
 /* In one step; the memory is freed in the background (UNLINK). NOT_FOUND when

@@ -52,6 +52,7 @@ bool test_write(struct slc_store_load *load, const struct test_load *how,
     struct slc_row_layout layout = {.columns = columns,
                                     .n_columns = 2,
                                     .key_column = how->ordinal_keys ? -1 : 0,
+                                    .load = load,
                                     .staging_key = slc_store_load_key(load),
                                     .pairs_per_command =
                                         how->pairs_per_command ? how->pairs_per_command : 512,

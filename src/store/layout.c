@@ -1,0 +1,129 @@
+#include "store/layout.h"
+
+#include <json-c/json.h>
+
+#include "base/json.h"
+#include "base/utf8.h"
+#include "store/load.h"
+
+enum { DOCUMENT_BYTES = 1 << 20, DOCUMENT_DEPTH = 8, VERSION = 1 };
+
+static const struct slc_layout *const layouts[] = {
+    &slc_layout_rows,
+};
+
+const struct slc_layout *slc_layout_find(struct slc_str name)
+{
+    for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
+        if (slc_str_is(name, layouts[i]->name))
+            return layouts[i];
+    return NULL;
+}
+
+/* ---- The document ---- */
+
+void slc_layout_document(const struct slc_store_load *load, bool whole, struct slc_buf *json)
+{
+    slc_buf_printf(json, "{\"version\":%d,\"layout\":\"%s\"", VERSION, load->layout->name);
+    if (load->layout->describe)
+        load->layout->describe(load, whole, json);
+    slc_buf_append_byte(json, '}');
+}
+
+static struct json_object *parse(struct slc_str text)
+{
+    struct json_tokener *tokener;
+    struct json_object *object = NULL;
+
+    if (text.len > DOCUMENT_BYTES || !slc_utf8_is_valid(text))
+        return NULL;
+    tokener = json_tokener_new_ex(DOCUMENT_DEPTH);
+    if (tokener) {
+        json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
+        object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
+        json_tokener_free(tokener);
+    }
+    if (object && !json_object_is_type(object, json_type_object)) {
+        json_object_put(object);
+        object = NULL;
+    }
+    return object;
+}
+
+static bool unknown(struct slc_str name, struct slc_error *error)
+{
+    return slc_fail(error, SLC_ERR_SERVER,
+                    "the rows of the replica \"%.*s\" lie in Redis in a way that this version of "
+                    "sluice does not know; was it loaded by a newer one?",
+                    name.len > 200 ? 200 : (int)name.len, name.data);
+}
+
+bool slc_layout_read(struct slc_str name, struct slc_str document, struct slc_layout_place *ret,
+                     struct slc_error *error)
+{
+    struct slc_layout_place place = {.layout = &slc_layout_rows, .name = name};
+    int64_t version;
+
+    place.prefix = SLC_STR("");
+    if (document.data && !slc_str_is(document, "rows")) {
+        place.json = parse(document);
+        if (!place.json)
+            return unknown(name, error);
+        place.layout = slc_layout_find(slc_layout_text(&place, "layout"));
+        if (!place.layout || !slc_layout_int(&place, "version", 1, VERSION, &version, NULL)) {
+            slc_layout_place_release(&place);
+            return unknown(name, error);
+        }
+        if (slc_layout_text(&place, "prefix").data)
+            place.prefix = slc_layout_text(&place, "prefix");
+    }
+    *ret = place;
+    return true;
+}
+
+void slc_layout_place_release(struct slc_layout_place *place)
+{
+    if (!place)
+        return;
+    json_object_put(place->json);
+    *place = (struct slc_layout_place){0};
+}
+
+bool slc_layout_int(const struct slc_layout_place *place, const char *key, int64_t min, int64_t max,
+                    int64_t *ret, struct slc_error *error)
+{
+    struct json_object *value;
+    int64_t number;
+
+    if (!place->json || !json_object_object_get_ex(place->json, key, &value) ||
+        !json_object_is_type(value, json_type_int))
+        return unknown(place->name, error);
+    number = json_object_get_int64(value);
+    if (number < min || number > max)
+        return unknown(place->name, error);
+    *ret = number;
+    return true;
+}
+
+struct slc_str slc_layout_text(const struct slc_layout_place *place, const char *key)
+{
+    struct json_object *value;
+
+    if (!place->json || !json_object_object_get_ex(place->json, key, &value) ||
+        !json_object_is_type(value, json_type_string))
+        return (struct slc_str){0};
+    return (struct slc_str){.data = json_object_get_string(value),
+                            .len = (size_t)json_object_get_string_len(value)};
+}
+
+/* ---- Sending ---- */
+
+bool slc_layout_send(struct slc_store_load *load, struct slc_str commands, int64_t n_commands,
+                     int64_t chunk, struct slc_error *error)
+{
+    struct slc_pipe_segment segment = {
+        .bytes = commands, .commands = n_commands, .id = (uint64_t)chunk};
+
+    load->commands += n_commands;
+    return slc_pipe_send(load->pipe, &segment, 1, error);
+}
