@@ -1,4 +1,4 @@
-/* The table of routes, and the desk. */
+/* The API as a whole, and the desk. */
 #include "api/api.h"
 
 #include <stdlib.h>
@@ -6,63 +6,6 @@
 
 #include "api/internal.h"
 #include "base/time.h"
-
-#define REGISTRY_BLOCKED "{\"registry\":\"blocked\"}"
-
-static const struct slc_route routes[] = {
-    {SLC_HTTP_POST, "/check_fingerprint", SLC_ACCESS_OPEN, true, slc_api_check_fingerprint, NULL,
-     "Show the key, be approved"},
-    {SLC_HTTP_GET, "/register_replicas", SLC_ACCESS_SESSION, true, slc_api_register_replicas,
-     REGISTRY_BLOCKED, "Register every READY ticket"},
-    {SLC_HTTP_GET, "/stop_calling_registry", SLC_ACCESS_SESSION, true,
-     slc_api_stop_calling_registry, NULL, "End this caller's session"},
-    {SLC_HTTP_POST, "/loadDf2redis", SLC_ACCESS_SESSION, true, slc_api_load_df2redis, NULL,
-     "Load every REGISTERED ticket and wait for it"},
-    {SLC_HTTP_GET, "/getRegisteredReplics", SLC_ACCESS_SESSION, true,
-     slc_api_get_registered_replics, NULL, "Name the registered replicas, newest first"},
-    {SLC_HTTP_POST, "/getTopNFromReplica", SLC_ACCESS_SESSION, true, slc_api_get_top_n, NULL,
-     "The first rows of a replica, in load order"},
-    {SLC_HTTP_POST, "/clearRedisCache", SLC_ACCESS_SESSION, true, slc_api_clear_redis_cache, NULL,
-     "Remove a replica's rows, keep its registration"},
-    {SLC_HTTP_GET, "/unregister_replicas", SLC_ACCESS_SESSION, true, slc_api_unregister_replicas,
-     NULL, "Remove every replica and make its ticket READY again"},
-
-    {SLC_HTTP_GET, "/v1/replicas", SLC_ACCESS_SESSION, true, slc_api_v1_replicas, NULL,
-     "The registered replicas, newest first"},
-    {SLC_HTTP_GET, "/v1/replicas/{name}", SLC_ACCESS_SESSION, true, slc_api_v1_replica, NULL,
-     "A replica's metadata"},
-    {SLC_HTTP_DELETE, "/v1/replicas/{name}", SLC_ACCESS_SESSION, true, slc_api_v1_replica_delete,
-     NULL, "Remove a replica: rows, metadata and registry entry"},
-    {SLC_HTTP_GET, "/v1/replicas/{name}/profile", SLC_ACCESS_SESSION, true, slc_api_v1_profile,
-     NULL, "A replica's statistics by column"},
-    {SLC_HTTP_GET, "/v1/replicas/{name}/plan", SLC_ACCESS_SESSION, true, slc_api_v1_plan, NULL,
-     "What preprocessing learnt of a replica, to transform and invert rows with"},
-    {SLC_HTTP_GET, "/v1/replicas/{name}/rows/{key}", SLC_ACCESS_SESSION, true, slc_api_v1_row, NULL,
-     "One row by its key"},
-    {SLC_HTTP_GET, "/v1/tickets", SLC_ACCESS_SESSION, true, slc_api_v1_tickets, NULL,
-     "The tickets of the stream directory, newest first"},
-    {SLC_HTTP_POST, "/v1/loads", SLC_ACCESS_SESSION, true, slc_api_v1_loads_post, NULL,
-     "Start to load tickets"},
-    {SLC_HTTP_GET, "/v1/loads", SLC_ACCESS_SESSION, true, slc_api_v1_loads, NULL,
-     "The latest loads, newest first"},
-    {SLC_HTTP_GET, "/v1/loads/{id}", SLC_ACCESS_SESSION, true, slc_api_v1_load, NULL,
-     "How far a load is"},
-
-    {SLC_HTTP_GET, "/healthz", SLC_ACCESS_OPEN, false, slc_api_healthz, NULL,
-     "The process is alive"},
-    {SLC_HTTP_GET, "/readyz", SLC_ACCESS_OPEN, false, slc_api_readyz, NULL,
-     "Redis and the stream directory are there"},
-    {SLC_HTTP_GET, "/metrics", SLC_ACCESS_SESSION, false, slc_api_metrics, NULL,
-     "Counters for Prometheus"},
-};
-
-enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
-
-const struct slc_route *slc_api_routes(size_t *ret_count)
-{
-    *ret_count = ROUTES;
-    return routes;
-}
 
 /* ---- The desk ------------------------------------------------------------ */
 
@@ -152,7 +95,10 @@ void slc_api_desk(struct slc_api *api, struct slc_http_request *request,
 
 static bool start(struct slc_api *api, struct slc_error *error)
 {
-    if (!slc_router_add(api->router, routes, ROUTES, error))
+    size_t count;
+    const struct slc_route *routes = slc_api_routes(&count);
+
+    if (!slc_router_add(api->router, routes, count, error))
         return false;
     if (pthread_create(&api->desk, NULL, sit_at_desk, api) != 0)
         return slc_fail(error, SLC_ERR_INTERNAL, "cannot start a thread for the API");

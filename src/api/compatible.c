@@ -5,8 +5,6 @@
 #include "base/json.h"
 #include "store/store.h"
 
-enum { TOP_DEFAULT = 10, TOP_MAX = 100000 };
-
 void slc_api_check_fingerprint(struct slc_http_request *request, struct slc_http_response *response,
                                void *context)
 {
@@ -145,8 +143,8 @@ void slc_api_load_df2redis(struct slc_http_request *request, struct slc_http_res
 
     if (!params)
         return;
-    if (slc_params_text(params, "email", SLC_PARAM_OPTIONAL, 0, 254, &email) && email.len > 0 &&
-        !is_address(email))
+    if (slc_params_text(params, "email", SLC_PARAM_OPTIONAL, 0, SLC_API_EMAIL_MAX_CHARS, &email) &&
+        email.len > 0 && !is_address(email))
         slc_params_note(params, "email", "value_error",
                         "value is not a valid email address: it needs the form name@domain");
     slc_params_bool(params, "force_reload", SLC_PARAM_OPTIONAL, &task.force);
@@ -212,14 +210,14 @@ void slc_api_get_top_n(struct slc_http_request *request, struct slc_http_respons
     struct slc_api *api = context;
     struct slc_params *params = slc_api_params(request, response);
     struct slc_str replica = {0};
-    int64_t n = TOP_DEFAULT, rows;
+    int64_t n = SLC_API_TOP_DEFAULT, rows;
     struct slc_error error = {0};
     struct slc_redis *redis;
 
     if (!params)
         return;
-    slc_params_text(params, "replica", SLC_PARAM_REQUIRED, 1, 200, &replica);
-    slc_params_int(params, "topn", SLC_PARAM_OPTIONAL, 1, TOP_MAX, &n);
+    slc_params_text(params, "replica", SLC_PARAM_REQUIRED, 1, SLC_API_NAME_MAX_CHARS, &replica);
+    slc_params_int(params, "topn", SLC_PARAM_OPTIONAL, 1, SLC_API_TOP_MAX, &n);
     if (slc_params_refused(params, response) || !slc_api_check_replica(api, replica, response))
         return;
     redis = slc_api_redis(api, response);
@@ -246,7 +244,7 @@ void slc_api_clear_redis_cache(struct slc_http_request *request, struct slc_http
 
     if (!params)
         return;
-    slc_params_text(params, "replica", SLC_PARAM_REQUIRED, 1, 200, &replica);
+    slc_params_text(params, "replica", SLC_PARAM_REQUIRED, 1, SLC_API_NAME_MAX_CHARS, &replica);
     slc_params_bool(params, "remove", SLC_PARAM_REQUIRED, &remove);
     if (slc_params_refused(params, response) || !slc_api_check_replica(api, replica, response))
         return;

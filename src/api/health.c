@@ -71,7 +71,7 @@ void slc_api_metrics(struct slc_http_request *request, struct slc_http_response 
     struct slc_queue_counts counts;
 
     (void)request;
-    response->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    response->content_type = SLC_API_METRICS_TYPE;
     slc_buf_append_text(text, "# HELP sluice_build_info The version that runs.\n"
                               "# TYPE sluice_build_info gauge\n"
                               "sluice_build_info{version=\"" SLC_VERSION "\"} 1\n");

@@ -23,6 +23,17 @@ struct slc_api_task {
 
 enum { SLC_API_DESK_MAX = 256, SLC_API_RETRY_AFTER_SEC = 5 };
 
+/* Bounds of parameters, as the handlers check and the documentation shows them. */
+#define SLC_API_TOP_DEFAULT 10
+enum {
+    SLC_API_TOP_MAX = 100000,
+    SLC_API_NAME_MAX_CHARS = 200,
+    SLC_API_KEY_MAX_CHARS = 4096,
+    SLC_API_EMAIL_MAX_CHARS = 254,
+};
+
+#define SLC_API_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
 struct slc_api {
     struct slc_api_options options;
     struct slc_router *router;
@@ -79,6 +90,9 @@ void slc_api_desk(struct slc_api *api, struct slc_http_request *request,
 void slc_api_run_load(struct slc_api *api, struct slc_api_task *task,
                       struct slc_http_response *response);
 
+/* document.c: an entity tag of what is in the body. */
+void slc_api_tag_by_content(struct slc_http_response *response);
+
 /* The handlers. */
 SLC_HTTP_HANDLER(slc_api_check_fingerprint);
 SLC_HTTP_HANDLER(slc_api_register_replicas);
@@ -101,5 +115,6 @@ SLC_HTTP_HANDLER(slc_api_v1_load);
 SLC_HTTP_HANDLER(slc_api_healthz);
 SLC_HTTP_HANDLER(slc_api_readyz);
 SLC_HTTP_HANDLER(slc_api_metrics);
+SLC_HTTP_HANDLER(slc_api_openapi);
 
 #endif

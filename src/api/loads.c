@@ -419,7 +419,8 @@ void slc_api_v1_loads_post(struct slc_http_request *request, struct slc_http_res
 
     if (!params)
         return;
-    one = slc_params_text(params, "replica", SLC_PARAM_OPTIONAL, 1, 200, &replica);
+    one =
+        slc_params_text(params, "replica", SLC_PARAM_OPTIONAL, 1, SLC_API_NAME_MAX_CHARS, &replica);
     slc_params_bool(params, "force", SLC_PARAM_OPTIONAL, &task.force);
     if (slc_params_refused(params, response))
         return;

@@ -1,8 +1,5 @@
 /* v1: replicas, their metadata, profile and rows. */
-#include <stdio.h>
-
 #include "api/internal.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "http/negotiate.h"
 #include "store/store.h"
@@ -49,16 +46,6 @@ static void write_replica(struct slc_buf *json, struct slc_str name, const struc
     slc_buf_append_byte(json, '}');
 }
 
-/* A list belongs to no load: what is in it makes its tag. */
-static void tag_by_content(struct slc_http_response *response)
-{
-    char tag[24];
-
-    snprintf(tag, sizeof(tag), "%016llx",
-             (unsigned long long)slc_hash_bytes(response->body.data, response->body.len));
-    (void)slc_http_set_etag(response, slc_str_from(tag));
-}
-
 /* False when Redis failed. */
 static bool write_one_of_list(struct slc_redis *redis, struct slc_buf *json, struct slc_str name,
                               struct slc_error *error)
@@ -99,8 +86,8 @@ void slc_api_v1_replicas(struct slc_http_request *request, struct slc_http_respo
     for (int64_t i = 0; good && i < names.n_names; i++)
         good = write_one_of_list(redis, json, slc_str_from(names.names[i]), &error);
     slc_buf_append_text(json, "]}");
-    if (good)
-        tag_by_content(response);
+    if (good) /* of no one load */
+        slc_api_tag_by_content(response);
     else
         slc_api_fail(response, &error);
     slc_store_names_release(&names);

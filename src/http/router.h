@@ -11,6 +11,7 @@
 #include "http/response.h"
 
 struct slc_http_request;
+struct slc_route_about; /* what the documentation says of a route: its table's own */
 
 enum slc_http_method {
     SLC_HTTP_GET,
@@ -45,7 +46,8 @@ struct slc_route {
     SLC_HTTP_HANDLER((*handler));
     /* The JSON body of 401 and 429 for this route; NULL is {"detail":"..."}. */
     const char *blocked_body;
-    const char *summary; /* one line for people, may be NULL */
+    const char *summary;                 /* one line for people, may be NULL */
+    const struct slc_route_about *about; /* the server does not look at it; may be NULL */
 };
 
 struct slc_router;

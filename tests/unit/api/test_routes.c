@@ -1,12 +1,16 @@
 /* What holds for every route of the table, so that a new one cannot forget it. */
 #include "api_test.h"
 
+#include <json.h>
 #include <stdio.h>
+
+#include "api/describe.h"
 
 /* The contract: everybody may call these. */
 static bool is_open(const struct slc_route *route)
 {
-    static const char *const open[] = {"/check_fingerprint", "/healthz", "/readyz"};
+    static const char *const open[] = {"/check_fingerprint", "/healthz", "/readyz",
+                                       "/openapi.json"};
 
     for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
         if (strcmp(route->pattern, open[i]) == 0)
@@ -121,10 +125,73 @@ static void test_health_and_metrics(void **state)
     api_test_close(&test);
 }
 
+/* No route without an operation, and no operation without a route. */
+static void test_every_route_is_described(void **state)
+{
+    SLC_AUTO_BUF struct slc_buf text = {0};
+    struct slc_error error = {0};
+    size_t count, operations = 0;
+    const struct slc_route *routes = slc_api_routes(&count);
+    struct json_object *document, *paths;
+
+    (void)state;
+    assert_ok(slc_api_openapi_write(routes, count, &text, &error), error);
+    document = json_tokener_parse(slc_buf_text(&text));
+    assert_non_null(document);
+    paths = json_object_object_get(document, "paths");
+    json_object_object_foreach(paths, path, methods)
+    {
+        (void)path;
+        operations += (size_t)json_object_object_length(methods);
+    }
+    assert_int_equal(operations, count);
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *entry = json_object_object_get(paths, routes[i].pattern), *operation;
+        char method[8] = "";
+
+        for (size_t c = 0; slc_http_method_name(routes[i].method)[c]; c++)
+            method[c] = slc_ascii_lower(slc_http_method_name(routes[i].method)[c]);
+        operation = json_object_object_get(entry, method);
+        assert_non_null(operation);
+        assert_string_equal(
+            json_object_get_string(json_object_object_get(operation, "operationId")),
+            routes[i].about->id);
+    }
+    json_object_put(document);
+}
+
+static void no_handler(struct slc_http_request *request, struct slc_http_response *response,
+                       void *context)
+{
+    (void)request;
+    (void)response;
+    (void)context;
+}
+
+static void test_a_route_that_says_nothing_is_refused(void **state)
+{
+    static const struct slc_route_answer answers[] = {{.status = 204}, {.status = 0}};
+    static const struct slc_route_about about = {.id = "x", .tag = "X", .answers = answers};
+    const struct slc_route silent = {.pattern = "/x", .handler = no_handler, .summary = "x"};
+    const struct slc_route part = {
+        .pattern = "/x/{part}", .handler = no_handler, .summary = "x", .about = &about};
+    struct slc_buf text = {0};
+    struct slc_error error = {0};
+
+    (void)state;
+    assert_false(slc_api_openapi_write(&silent, 1, &text, &error));
+    assert_int_equal(error.code, SLC_ERR_INTERNAL);
+    assert_false(slc_api_openapi_write(&part, 1, &text, &error));
+    assert_non_null(strstr(error.message, "{part}"));
+    slc_buf_release(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_but_the_open_ones_is_open),
+        cmocka_unit_test(test_every_route_is_described),
+        cmocka_unit_test(test_a_route_that_says_nothing_is_refused),
         cmocka_unit_test(test_redis_away),
         cmocka_unit_test(test_health_and_metrics),
     };
