@@ -31,9 +31,11 @@ bool slc_redis_access_open(const struct slc_config *config, struct slc_redis_acc
 {
     const char *url = slc_config_text(config, "redis.url");
     struct slc_redis_access access = {0};
-    bool good = *url ? slc_redis_url_parse(slc_str_from(url), &access.url, error)
-                     : start_private(config, &access, error);
+    bool good = slc_redis_settings_from_config(config, &access.settings, error) &&
+                (*url ? slc_redis_url_parse(slc_str_from(url), &access.url, error)
+                      : start_private(config, &access, error));
 
+    access.url.settings = access.settings;
     if (good)
         access.redis =
             slc_redis_open(&access.url, slc_config_int(config, "redis.timeout_ms"), error);
@@ -50,5 +52,6 @@ void slc_redis_access_close(struct slc_redis_access *access)
     slc_redis_close(access->redis);
     slc_private_server_stop(access->server, NULL);
     slc_redis_url_wipe(&access->url);
+    slc_redis_settings_unref(access->settings);
     *access = (struct slc_redis_access){0};
 }

@@ -6,9 +6,11 @@
 #include "config/config.h"
 #include "redis/connection.h"
 #include "redis/private_server.h"
+#include "redis/settings.h"
 
 struct slc_redis_access {
     struct slc_private_server *server; /* NULL: redis.url is set */
+    struct slc_redis_settings *settings;
     struct slc_redis_url url;
     struct slc_redis *redis;
 };

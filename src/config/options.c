@@ -43,7 +43,9 @@ static const char *check_network(struct slc_str text)
 
 static const char *check_redis_url(struct slc_str text)
 {
-    static const char *const schemes[] = {"redis://", "rediss://", "unix://", "redis+unix://"};
+    static const char *const schemes[] = {
+        "redis://",          "rediss://",          "unix://",          "redis+unix://",
+        "redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://"};
 
     if (text.len == 0)
         return NULL;
@@ -53,8 +55,8 @@ static const char *check_redis_url(struct slc_str text)
         if (text.len > len && memcmp(text.data, schemes[i], len) == 0)
             return NULL;
     }
-    return "is no URL of the form redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], rediss:// (TLS) "
-           "or unix:///PATH";
+    return "is no URL of the form redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], rediss:// (TLS), "
+           "unix:///PATH, redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST";
 }
 
 static const char *check_no_space(struct slc_str text)
@@ -114,6 +116,79 @@ static const struct slc_option options[] = {
      .min = 0,
      .max = 7 * DAY,
      .help = "How long a load waits and tries again, with growing pauses, while Redis is away."},
+    {.key = "redis.protocol",
+     .kind = SLC_OPTION_INT,
+     .default_text = "2",
+     .min = 2,
+     .max = 3,
+     .help = "The protocol to speak: 2 (RESP2, any server) or 3 (RESP3, from Redis 6 on)."},
+    {.key = "redis.tls_ca_file",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .help = "For rediss://: a file of the authorities (PEM) whose certificates are believed. "
+             "With neither this nor redis.tls_ca_dir: the system's."},
+    {.key = "redis.tls_ca_dir",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .help = "The same as a directory, as openssl rehash makes it."},
+    {.key = "redis.tls_cert_file",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .help = "The client's certificate and its chain (PEM), for a server that wants one."},
+    {.key = "redis.tls_key_file",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .help = "The key to redis.tls_cert_file (PEM). Empty: it stands in that file."},
+    {.key = "redis.tls_key_passphrase",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 1023,
+     .flags = SLC_OPTION_SECRET,
+     .help = "The passphrase of that key, if it has one."},
+    {.key = "redis.tls_server_name",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 255,
+     .help = "The name to ask for (SNI) and to find in the server's certificate. Empty: the host "
+             "in the URL."},
+    {.key = "redis.tls_verify",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "true",
+     .help = "Check the server's certificate and its name. Off, anyone who can get in between "
+             "reads and changes what is sent, the password included."},
+    {.key = "redis.sentinel_user",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 255,
+     .help = "The user for the sentinels of redis+sentinel://; the URL's login is the master's."},
+    {.key = "redis.sentinel_password",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .flags = SLC_OPTION_SECRET,
+     .help = "The password for the sentinels, if they want one."},
+    {.key = "redis.wait_replicas",
+     .kind = SLC_OPTION_INT,
+     .default_text = "0",
+     .min = 0,
+     .max = 100,
+     .help = "After a load wait until this many of Redis' replicas have it, too (WAIT). With fewer "
+             "the load is done all the same, with a warning. 0: do not wait."},
+    {.key = "redis.wait_timeout_ms",
+     .kind = SLC_OPTION_INT,
+     .default_text = "10000",
+     .min = 1,
+     .max = 3600000,
+     .help = "How long redis.wait_replicas waits, in milliseconds."},
+    {.key = "redis.read_from_replicas",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "false",
+     .help = "Read rows and metadata from one of Redis' replicas, from the master when none "
+             "answers. What was just loaded may show there a moment later."},
     {.key = "redis.window_bytes",
      .kind = SLC_OPTION_SIZE,
      .default_text = "4MiB",

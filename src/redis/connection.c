@@ -9,6 +9,8 @@
 #include "base/buf.h"
 #include "base/time.h"
 #include "redis/resp.h"
+#include "redis/sentinel.h"
+#include "redis/settings.h"
 
 enum { INPUT_BYTES = 64 << 10, KEEP_OUTPUT_BYTES = 1 << 20 };
 
@@ -65,10 +67,10 @@ static bool broken(struct slc_redis *redis, const struct slc_error *reason, stru
 static bool lost(struct slc_redis *redis, int errno_value, struct slc_error *error)
 {
     struct slc_error reason;
+    char what[400];
 
-    slc_fail(&reason, SLC_ERR_CONNECTION, "the connection to Redis at %.300s was lost: %s",
-             redis->where,
-             errno_value ? strerror(errno_value) : "the server closed it; was it stopped?");
+    (void)snprintf(what, sizeof(what), "the connection to Redis at %.300s was lost", redis->where);
+    slc_stream_fail(&redis->stream, errno_value, what, &reason);
     return broken(redis, &reason, error);
 }
 
@@ -218,19 +220,32 @@ static bool handshake_reply(struct slc_redis *redis, bool may_be_refused, int64_
     return good;
 }
 
-static bool handshake(struct slc_redis *redis, int64_t deadline_usec, struct slc_error *error)
+/* HELLO 3 logs in, too. */
+static bool append_login(struct slc_redis *redis, size_t *steps, struct slc_error *error)
 {
     const struct slc_redis_url *url = &redis->url;
     struct slc_str user = slc_str_from(url->user), password = slc_str_from(url->password);
+    bool wants_resp3 = url->settings && url->settings->protocol == 3;
+
+    if (!wants_resp3 && !url->has_login)
+        return true;
+    ++*steps;
+    if (wants_resp3 && !url->has_login)
+        return slc_redis_append_call(redis, error, SLC_STR("HELLO"), SLC_STR("3"));
+    if (wants_resp3)
+        return slc_redis_append_call(redis, error, SLC_STR("HELLO"), SLC_STR("3"), SLC_STR("AUTH"),
+                                     user.len ? user : SLC_STR("default"), password);
+    return user.len ? slc_redis_append_call(redis, error, SLC_STR("AUTH"), user, password)
+                    : slc_redis_append_call(redis, error, SLC_STR("AUTH"), password);
+}
+
+static bool handshake(struct slc_redis *redis, int64_t deadline_usec, struct slc_error *error)
+{
+    const struct slc_redis_url *url = &redis->url;
     size_t steps = 0;
     char db[16];
-    bool good = true;
+    bool good = append_login(redis, &steps, error);
 
-    if (url->has_login) {
-        good = user.len ? slc_redis_append_call(redis, error, SLC_STR("AUTH"), user, password)
-                        : slc_redis_append_call(redis, error, SLC_STR("AUTH"), password);
-        steps++;
-    }
     if (good && url->db != 0) {
         (void)snprintf(db, sizeof(db), "%d", (int)url->db);
         good = slc_redis_append_call(redis, error, SLC_STR("SELECT"), slc_str_from(db));
@@ -246,12 +261,44 @@ static bool handshake(struct slc_redis *redis, int64_t deadline_usec, struct slc
     return good && handshake_reply(redis, true, deadline_usec, error);
 }
 
+/* Sentinels may still name a master that was just demoted. A user who is not
+ * allowed to ask (ACL) is told by the first write. */
+static bool check_master(struct slc_redis *redis, int64_t deadline_usec, struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+    struct slc_error reason;
+
+    if (!slc_redis_append_call(redis, error, SLC_STR("ROLE")) ||
+        !read_until(redis, deadline_usec, &reply, error))
+        return false;
+    if (reply->type == SLC_REPLY_ERROR ||
+        (reply->count > 0 && slc_reply_is(&reply->items[0], "master")))
+        return true;
+    slc_fail(&reason, SLC_ERR_CONNECTION,
+             "the sentinels name %.200s:%u as the master \"%.100s\", which says that it is none; "
+             "is it being failed over?",
+             redis->url.host, (unsigned)redis->url.port, redis->url.master_name);
+    return broken(redis, &reason, error);
+}
+
+static bool find_master(struct slc_redis *redis, int64_t deadline_usec, struct slc_error *error)
+{
+    struct slc_redis_node master;
+
+    if (!slc_sentinel_master(&redis->url, deadline_usec, &master, error))
+        return false;
+    memcpy(redis->url.host, master.host, sizeof(redis->url.host));
+    redis->url.port = master.port;
+    return true;
+}
+
 static bool connect_stream(struct slc_redis *redis, struct slc_error *error)
 {
     int64_t deadline_usec = deadline_of(redis);
-    const struct slc_transport *transport = slc_transport_find(redis->url.kind, error);
+    const struct slc_transport *transport = slc_transport_find(redis->url.kind);
+    bool is_watched = redis->url.topology == SLC_REDIS_SENTINEL;
 
-    if (!transport)
+    if (is_watched && !find_master(redis, deadline_usec, error))
         return false;
     redis->reader = slc_reply_reader_new(SLC_REDIS_MAX_REPLY_BYTES);
     if (!redis->reader)
@@ -262,7 +309,8 @@ static bool connect_stream(struct slc_redis *redis, struct slc_error *error)
         return false;
     }
     redis->transport = transport;
-    return handshake(redis, deadline_usec, error);
+    return handshake(redis, deadline_usec, error) &&
+           (!is_watched || check_master(redis, deadline_usec, error));
 }
 
 bool slc_redis_reopen(struct slc_redis *redis, struct slc_error *error)
@@ -284,6 +332,7 @@ struct slc_redis *slc_redis_open(const struct slc_redis_url *url, int64_t timeou
 
     if (redis) {
         redis->url = *url;
+        slc_redis_settings_ref(redis->url.settings);
         redis->stream.fd = -1;
         slc_redis_set_timeout(redis, timeout_ms);
         redis->where = slc_str_dup(slc_str_from(slc_redis_url_print(url, where, sizeof(where))));
@@ -318,6 +367,7 @@ void slc_redis_close(struct slc_redis *redis)
         return;
     close_stream(redis);
     slc_redis_url_wipe(&redis->url);
+    slc_redis_settings_unref(redis->url.settings);
     free(redis->where);
     free(redis);
 }

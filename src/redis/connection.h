@@ -26,8 +26,10 @@ enum {
     SLC_REDIS_MAX_PIPELINE_BYTES = 256 << 20, /* of commands appended and not yet flushed */
 };
 
-/* Connect, log in (AUTH), choose the database (SELECT) and give the connection
- * a name (CLIENT SETNAME sluice). `timeout_ms` bounds connecting as a whole and
+/* Connect, log in (AUTH, or HELLO 3 for RESP3), choose the database (SELECT) and
+ * give the connection a name (CLIENT SETNAME sluice). With Sentinel the master is
+ * asked for first, each time that the connection is opened, and has to say of
+ * itself that it is one (ROLE). `timeout_ms` bounds connecting as a whole and
  * later each command or read. NULL on failure. Errors: CONNECTION (refused,
  * reset, unknown host, no Redis), TIMEOUT, AUTH, SERVER, CONFIG, MEMORY. */
 struct slc_redis *slc_redis_open(const struct slc_redis_url *url, int64_t timeout_ms,

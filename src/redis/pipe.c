@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -115,12 +116,14 @@ static bool fail_connection(struct slc_pipe *pipe, struct slc_error *error)
 
 static bool lost(struct slc_pipe *pipe, int errno_value, struct slc_error *error)
 {
-    slc_fail(&pipe->failure, SLC_ERR_CONNECTION,
-             "the connection to Redis at %.300s was lost in a bulk load, %lld of %lld commands "
-             "answered: %s",
-             slc_redis_where(pipe->redis), (long long)pipe->status.replies,
-             (long long)pipe->status.commands,
-             errno_value ? strerror(errno_value) : "the server closed it; was it stopped?");
+    char what[512];
+
+    (void)snprintf(what, sizeof(what),
+                   "the connection to Redis at %.300s was lost in a bulk load, %lld of %lld "
+                   "commands answered",
+                   slc_redis_where(pipe->redis), (long long)pipe->status.replies,
+                   (long long)pipe->status.commands);
+    slc_stream_fail(pipe->stream, errno_value, what, &pipe->failure);
     return fail_connection(pipe, error);
 }
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/time.h"
+#include "redis/settings.h"
 
 struct slc_redis_pool {
     struct slc_redis_url url;
@@ -32,6 +33,7 @@ struct slc_redis_pool *slc_redis_pool_new(const struct slc_redis_url *url, size_
         return NULL;
     }
     pool->url = *url;
+    slc_redis_settings_ref(pool->url.settings);
     pool->timeout_ms = timeout_ms;
     pool->max = max_connections;
     pthread_mutex_init(&pool->mutex, NULL);
@@ -51,6 +53,7 @@ void slc_redis_pool_free(struct slc_redis_pool *pool)
     pthread_cond_destroy(&pool->freed_cond);
     pthread_mutex_destroy(&pool->mutex);
     slc_redis_url_wipe(&pool->url);
+    slc_redis_settings_unref(pool->url.settings);
     free(pool);
 }
 

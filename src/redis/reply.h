@@ -1,7 +1,7 @@
 /* One reply of a Redis server, and what an error reply means.
  *
- * Replies are read by hiredis' redisReader with our own constructors, so that
- * size, number of elements and nesting are bounded whatever the peer sends. */
+ * Size, number of elements and nesting are bounded whatever the peer sends, and
+ * memory grows with what came, not with what was announced. */
 #ifndef SLC_REDIS_REPLY_H
 #define SLC_REDIS_REPLY_H
 
@@ -36,6 +36,9 @@ struct slc_reply {
  * one of its items). NULL is allowed. */
 void slc_reply_free(struct slc_reply *reply);
 
+/* Free what a reply holds, not the reply itself, which is NIL afterwards. */
+void slc_reply_release(struct slc_reply *reply);
+
 static inline void slc_reply_freep(struct slc_reply **reply)
 {
     slc_reply_free(*reply);
@@ -56,7 +59,8 @@ bool slc_reply_fail(struct slc_str error_text, const char *where, struct slc_err
  * the first one. For the array that EXEC answers. */
 bool slc_reply_check(const struct slc_reply *reply, const char *where, struct slc_error *error);
 
-/* A reader of replies from bytes as they come. Not for use by two threads. */
+/* A reader of replies from bytes as they come, RESP2 or RESP3 alike (see
+ * reply_reader.c for what RESP3's types become). Not for use by two threads. */
 struct slc_reply_reader;
 
 /* `max_bytes` bounds one reply. NULL when memory ran out. */

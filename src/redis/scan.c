@@ -8,11 +8,12 @@
  * length beyond this is garbage. Arrays the same. */
 #define MAX_LENGTH (INT64_C(1) << 33)
 
-/* One value of the reply under way is whole. */
+/* One value of the reply under way is whole. What the server says of its own
+ * accord (RESP3: pushes, attributes) is no reply. */
 static void value_done(struct slc_scan *scan)
 {
     scan->state = SLC_SCAN_TYPE;
-    if (--scan->values_left == 0)
+    if (--scan->values_left == 0 && !scan->is_aside)
         scan->replies++;
 }
 
@@ -36,6 +37,10 @@ static bool line_done(struct slc_scan *scan)
 
     switch (scan->type) {
     case '+':
+    case '_':
+    case '#':
+    case ',':
+    case '(':
         value_done(scan);
         return true;
     case '-':
@@ -47,8 +52,11 @@ static bool line_done(struct slc_scan *scan)
             integer_done(scan, number, scan->values_left == 1 && !scan->in_array);
         return is_number;
     case '$':
-        if (!is_number || number < -1 || number > MAX_LENGTH)
+    case '=':
+    case '!':
+        if (!is_number || number < -1 || number > MAX_LENGTH || (number < 0 && scan->type != '$'))
             return false;
+        scan->line_len = 0;
         if (number < 0) {
             value_done(scan);
         } else {
@@ -56,14 +64,20 @@ static bool line_done(struct slc_scan *scan)
             scan->state = SLC_SCAN_BULK;
         }
         return true;
-    default: /* '*' */
+    default: /* arrays, sets; maps and attributes of pairs */
         if (!is_number || number < -1 || number > MAX_LENGTH ||
             scan->values_left > (uint64_t)MAX_LENGTH)
             return false;
         scan->in_array = true;
+        if (number > 0 && (scan->type == '%' || scan->type == '|'))
+            number *= 2;
         if (number > 0)
             scan->values_left += (uint64_t)number;
-        value_done(scan);
+        /* An attribute inside of a reply stands before a value and is none. */
+        if (scan->type == '|' && !scan->is_aside)
+            scan->state = SLC_SCAN_TYPE;
+        else
+            value_done(scan);
         return true;
     }
 }
@@ -71,11 +85,12 @@ static bool line_done(struct slc_scan *scan)
 /* The type byte of a value. */
 static bool begin_value(struct slc_scan *scan, char type)
 {
-    if (type != '+' && type != '-' && type != ':' && type != '$' && type != '*')
+    if (!memchr("+-:$*_#,(=!%~>|", type, 15) || (type == '>' && scan->values_left > 0))
         return false;
     if (scan->values_left == 0) {
         scan->values_left = 1;
         scan->in_array = false;
+        scan->is_aside = type == '>' || type == '|';
     }
     scan->type = type;
     scan->line_len = 0;
@@ -83,16 +98,33 @@ static bool begin_value(struct slc_scan *scan, char type)
     return true;
 }
 
-/* Bytes of a line up to its CR; returns where the scan goes on. */
-static const char *feed_line(struct slc_scan *scan, const char *at, const char *end)
+static void keep_line(struct slc_scan *scan, const char *at, size_t len)
 {
-    const char *cr = memchr(at, '\r', (size_t)(end - at));
-    size_t len = (size_t)((cr ? cr : end) - at);
     size_t room = SLC_SCAN_LINE_BYTES - scan->line_len;
     size_t kept = len < room ? len : room;
 
     memcpy(scan->line + scan->line_len, at, kept);
     scan->line_len += kept;
+}
+
+/* An error may be a bulk string in RESP3. */
+static void bulk_done(struct slc_scan *scan)
+{
+    if (scan->type == '!') {
+        scan->has_error = true;
+        if (scan->line_len >= 2 && memcmp(scan->line + scan->line_len - 2, "\r\n", 2) == 0)
+            scan->line_len -= 2;
+    }
+    value_done(scan);
+}
+
+/* Bytes of a line up to its CR; returns where the scan goes on. */
+static const char *feed_line(struct slc_scan *scan, const char *at, const char *end)
+{
+    const char *cr = memchr(at, '\r', (size_t)(end - at));
+    size_t len = (size_t)((cr ? cr : end) - at);
+
+    keep_line(scan, at, len);
     if (!cr)
         return end;
     scan->state = SLC_SCAN_LF;
@@ -115,6 +147,7 @@ static const char *feed_integers(struct slc_scan *scan, const char *at, const ch
             break;
         at = digit + 2;
         scan->values_left = 1;
+        scan->is_aside = false;
         integer_done(scan, value, true);
     }
     return at;
@@ -143,10 +176,12 @@ bool slc_scan_feed(struct slc_scan *scan, const char *bytes, size_t len)
             uint64_t left = (uint64_t)(end - at);
             uint64_t skip = left < scan->skip_bytes ? left : scan->skip_bytes;
 
+            if (scan->type == '!')
+                keep_line(scan, at, skip);
             at += skip;
             scan->skip_bytes -= skip;
             if (scan->skip_bytes == 0)
-                value_done(scan);
+                bulk_done(scan);
             break;
         }
         }

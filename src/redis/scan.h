@@ -27,12 +27,13 @@ struct slc_scan {
     enum { SLC_SCAN_TYPE, SLC_SCAN_LINE, SLC_SCAN_LF, SLC_SCAN_BULK } state;
     char type;
     bool in_array;
+    bool is_aside;        /* a push or an attribute, no reply */
     uint64_t skip_bytes;  /* of a bulk string, its end of line included */
     uint64_t values_left; /* of the reply under way, this one included; 0 between replies */
 };
 
 /* Zero-initialised is a valid start. Takes in all of the bytes; false when they
- * are no RESP2. Stops early (true) when has_error was set. */
+ * are no RESP2 or RESP3. Stops early (true) when has_error was set. */
 bool slc_scan_feed(struct slc_scan *scan, const char *bytes, size_t len);
 
 /* Between two replies. */

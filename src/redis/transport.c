@@ -15,6 +15,8 @@
 #include "base/cleanup.h"
 #include "base/time.h"
 #include "redis/resolve.h"
+#include "redis/tls.h"
+#include "redis/transport_internal.h"
 
 /* ---- Waiting ---- */
 
@@ -31,8 +33,13 @@ int slc_deadline_left_ms(int64_t deadline_usec)
 int slc_stream_wait(const struct slc_stream *stream, short events, int64_t deadline_usec,
                     short *ret_events)
 {
-    struct pollfd entry = {.fd = stream->fd, .events = events};
+    struct pollfd entry = {.fd = stream->fd, .events = (short)(events | stream->also_wants)};
 
+    if ((events & POLLIN) && stream->has_unread) {
+        if (ret_events)
+            *ret_events = POLLIN;
+        return 1;
+    }
     for (;;) {
         int left_ms = slc_deadline_left_ms(deadline_usec);
         int count = poll(&entry, 1, left_ms);
@@ -47,6 +54,20 @@ int slc_stream_wait(const struct slc_stream *stream, short events, int64_t deadl
         if (left_ms == 0 && count == 0)
             return 0;
     }
+}
+
+bool slc_stream_fail(const struct slc_stream *stream, int errno_value, const char *what,
+                     struct slc_error *error)
+{
+    if (stream->is_refused)
+        return slc_fail(error, SLC_ERR_AUTH,
+                        "%s: %s; does it want a client certificate (redis.tls_cert_file), or "
+                        "another one?",
+                        what, stream->reason);
+    if (stream->reason[0])
+        return slc_fail(error, SLC_ERR_CONNECTION, "%s: %s", what, stream->reason);
+    return slc_fail(error, SLC_ERR_CONNECTION, "%s: %s", what,
+                    errno_value ? strerror(errno_value) : "the server closed it; was it stopped?");
 }
 
 /* ---- Sockets, TCP and unix alike ---- */
@@ -80,7 +101,7 @@ static ssize_t socket_write(struct slc_stream *stream, const struct iovec *parts
     return socket_result(moved, SLC_STREAM_WANT_WRITE);
 }
 
-static void socket_close(struct slc_stream *stream)
+void slc_socket_close(struct slc_stream *stream)
 {
     if (stream->fd >= 0)
         close(stream->fd);
@@ -126,6 +147,7 @@ static bool connect_fail(const struct slc_redis_url *url, int errno_value, struc
     enum slc_error_code code = errno_value == ETIMEDOUT ? SLC_ERR_TIMEOUT : SLC_ERR_CONNECTION;
 
     bare.has_login = false;
+    bare.topology = SLC_REDIS_SINGLE; /* the one that was tried */
     slc_redis_url_print(&bare, text, sizeof(text));
     slc_redis_url_wipe(&bare);
     return slc_fail(error, code,
@@ -134,8 +156,8 @@ static bool connect_fail(const struct slc_redis_url *url, int errno_value, struc
                     text, strerror(errno_value));
 }
 
-static bool tcp_connect(struct slc_stream *stream, const struct slc_redis_url *url,
-                        int64_t deadline_usec, struct slc_error *error)
+bool slc_tcp_connect(struct slc_stream *stream, const struct slc_redis_url *url,
+                     int64_t deadline_usec, struct slc_error *error)
 {
     struct addrinfo *addresses = slc_resolve(url->host, url->port, deadline_usec, error);
     int64_t left_addresses = 0;
@@ -239,10 +261,10 @@ static bool unix_connect(struct slc_stream *stream, const struct slc_redis_url *
 
 static const struct slc_transport tcp_transport = {
     .name = "tcp",
-    .connect = tcp_connect,
+    .connect = slc_tcp_connect,
     .read = socket_read,
     .write = socket_write,
-    .close = socket_close,
+    .close = slc_socket_close,
 };
 
 static const struct slc_transport unix_transport = {
@@ -250,21 +272,16 @@ static const struct slc_transport unix_transport = {
     .connect = unix_connect,
     .read = socket_read,
     .write = socket_write,
-    .close = socket_close,
+    .close = slc_socket_close,
 };
 
 static const struct slc_transport *const transports[] = {
     [SLC_REDIS_TCP] = &tcp_transport,
     [SLC_REDIS_UNIX] = &unix_transport,
-    [SLC_REDIS_TLS] = NULL,
+    [SLC_REDIS_TLS] = &slc_tls_transport,
 };
 
-const struct slc_transport *slc_transport_find(enum slc_redis_kind kind, struct slc_error *error)
+const struct slc_transport *slc_transport_find(enum slc_redis_kind kind)
 {
-    if (transports[kind])
-        return transports[kind];
-    slc_fail(error, SLC_ERR_CONFIG,
-             "rediss:// (TLS) URLs are not supported; use redis:// over loopback, a tunnel "
-             "(stunnel, ssh -L) or a private network, or a unix:// socket");
-    return NULL;
+    return transports[kind];
 }

@@ -18,6 +18,11 @@
 struct slc_stream {
     int fd;      /* -1 when closed */
     void *state; /* the transport's own */
+    /* Set by the transport. */
+    bool has_unread;  /* bytes are there that poll(2) does not see */
+    short also_wants; /* POLLOUT: a read cannot go on before a write */
+    bool is_refused;  /* FAILED: the peer refused us, and would again */
+    char reason[160]; /* FAILED: why, where errno cannot say; else "" */
 };
 
 /* What read and write return when nothing was moved. */
@@ -41,8 +46,13 @@ struct slc_transport {
     void (*close)(struct slc_stream *stream);
 };
 
-/* The transport for a kind of URL. Errors: CONFIG when this build has none. */
-const struct slc_transport *slc_transport_find(enum slc_redis_kind kind, struct slc_error *error);
+/* The transport for a kind of URL. */
+const struct slc_transport *slc_transport_find(enum slc_redis_kind kind);
+
+/* Why an operation FAILED with this errno: CONNECTION, or AUTH when the peer
+ * refused us. `what` begins the message. Always returns false. */
+bool slc_stream_fail(const struct slc_stream *stream, int errno_value, const char *what,
+                     struct slc_error *error);
 
 /* Poll the stream for `events` until the deadline; `ret_events` (may be NULL)
  * gets what happened. Returns 1 when something did, 0 when the time is up,

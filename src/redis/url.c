@@ -67,24 +67,31 @@ static bool parse_scheme(struct slc_str *rest, struct slc_redis_url *url, struct
     static const struct {
         const char *name;
         enum slc_redis_kind kind;
-    } schemes[] = {{"redis://", SLC_REDIS_TCP},
-                   {"rediss://", SLC_REDIS_TLS},
-                   {"unix://", SLC_REDIS_UNIX},
-                   {"redis+unix://", SLC_REDIS_UNIX},
-                   {"redis+socket://", SLC_REDIS_UNIX}};
+        enum slc_redis_topology topology;
+    } schemes[] = {{"redis://", SLC_REDIS_TCP, SLC_REDIS_SINGLE},
+                   {"rediss://", SLC_REDIS_TLS, SLC_REDIS_SINGLE},
+                   {"unix://", SLC_REDIS_UNIX, SLC_REDIS_SINGLE},
+                   {"redis+unix://", SLC_REDIS_UNIX, SLC_REDIS_SINGLE},
+                   {"redis+socket://", SLC_REDIS_UNIX, SLC_REDIS_SINGLE},
+                   {"redis+sentinel://", SLC_REDIS_TCP, SLC_REDIS_SENTINEL},
+                   {"rediss+sentinel://", SLC_REDIS_TLS, SLC_REDIS_SENTINEL},
+                   {"redis+cluster://", SLC_REDIS_TCP, SLC_REDIS_CLUSTER},
+                   {"rediss+cluster://", SLC_REDIS_TLS, SLC_REDIS_CLUSTER}};
 
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         struct slc_str name = slc_str_from(schemes[i].name);
 
         if (rest->len >= name.len && slc_str_eq_nocase(cut(*rest, 0, name.len), name)) {
             url->kind = schemes[i].kind;
+            url->topology = schemes[i].topology;
             *rest = cut(*rest, name.len, rest->len);
             return true;
         }
     }
     return slc_fail(error, SLC_ERR_CONFIG,
-                    "a Redis URL starts with redis://, rediss:// or unix://, as in "
-                    "redis://127.0.0.1:6379/0 or unix:///run/redis/redis.sock");
+                    "a Redis URL starts with redis://, rediss://, unix://, redis+sentinel:// or "
+                    "redis+cluster://, as in redis://127.0.0.1:6379/0 or "
+                    "unix:///run/redis/redis.sock");
 }
 
 /* [user[:password]@] in front of the host: up to the last '@', as passwords
@@ -106,20 +113,22 @@ static bool parse_login(struct slc_str *authority, struct slc_redis_url *url,
            percent_decode(login, url->password, sizeof(url->password), "password", error);
 }
 
-static bool parse_port(struct slc_str text, struct slc_redis_url *url, struct slc_error *error)
+static bool parse_port(struct slc_str text, uint16_t usual, uint16_t *ret_port,
+                       struct slc_error *error)
 {
-    uint64_t port = SLC_REDIS_PORT;
+    uint64_t port = usual;
 
     if (text.len && (text.len > 5 || !slc_parse_uint64(text.data, text.len, &port) || port == 0 ||
                      port > UINT16_MAX))
         return slc_fail(error, SLC_ERR_CONFIG,
                         "the Redis URL's port is not a number from 1 to 65535 (a '/', '?', '#' or "
                         "':' inside a password has to be percent-encoded)");
-    url->port = (uint16_t)port;
+    *ret_port = (uint16_t)port;
     return true;
 }
 
-static bool parse_host(struct slc_str authority, struct slc_redis_url *url, struct slc_error *error)
+static bool parse_host(struct slc_str authority, uint16_t usual_port, struct slc_redis_node *node,
+                       struct slc_error *error)
 {
     struct slc_str host;
 
@@ -142,8 +151,54 @@ static bool parse_host(struct slc_str authority, struct slc_redis_url *url, stru
         authority = cut(authority, 1, authority.len);
     if (host.len == 0)
         host = SLC_STR("localhost");
-    return percent_decode(host, url->host, sizeof(url->host), "host", error) &&
-           parse_port(authority, url, error);
+    return percent_decode(host, node->host, sizeof(node->host), "host", error) &&
+           parse_port(authority, usual_port, &node->port, error);
+}
+
+/* host[:port], for Sentinel and clusters several of them with commas. */
+static bool parse_hosts(struct slc_str authority, struct slc_redis_url *url,
+                        struct slc_error *error)
+{
+    uint16_t usual_port =
+        url->topology == SLC_REDIS_SENTINEL ? SLC_REDIS_SENTINEL_PORT : SLC_REDIS_PORT;
+
+    if (url->topology == SLC_REDIS_SINGLE && authority.len &&
+        memchr(authority.data, ',', authority.len))
+        return slc_fail(error, SLC_ERR_CONFIG,
+                        "redis:// names one server; several are named by redis+sentinel:// or "
+                        "redis+cluster://");
+    do {
+        struct slc_str one = take_until(&authority, ",");
+
+        if (url->n_seeds == SLC_REDIS_MAX_SEEDS)
+            return slc_fail(error, SLC_ERR_CONFIG, "a Redis URL names at most %d servers",
+                            SLC_REDIS_MAX_SEEDS);
+        if (one.len == 0 && (authority.len || url->n_seeds))
+            return slc_fail(error, SLC_ERR_CONFIG, "the Redis URL has a ',' without a server");
+        if (!parse_host(one, usual_port, &url->seeds[url->n_seeds++], error))
+            return false;
+        if (authority.len)
+            authority = cut(authority, 1, authority.len);
+        else
+            break;
+    } while (true);
+    memcpy(url->host, url->seeds[0].host, sizeof(url->host));
+    url->port = url->seeds[0].port;
+    return true;
+}
+
+/* The path of a sentinel's URL begins with the master's name. */
+static bool parse_master(struct slc_str *path, struct slc_redis_url *url, struct slc_error *error)
+{
+    struct slc_str name = take_until(path, "/");
+
+    if (path->len)
+        *path = cut(*path, 1, path->len);
+    if (name.len == 0)
+        return slc_fail(error, SLC_ERR_CONFIG,
+                        "the Redis URL has to name the master that the sentinels watch: "
+                        "redis+sentinel://host:26379/mymaster");
+    return percent_decode(name, url->master_name, sizeof(url->master_name), "master's name", error);
 }
 
 static bool parse_db(struct slc_str text, struct slc_redis_url *url, struct slc_error *error)
@@ -207,10 +262,15 @@ static bool parse_parts(struct slc_str rest, struct slc_redis_url *url, struct s
     } else {
         if (path.len) /* without the '/' */
             path = cut(path, 1, path.len);
-        if (!parse_host(authority, url, error) || !parse_db(path, url, error))
+        if (!parse_hosts(authority, url, error) ||
+            (url->topology == SLC_REDIS_SENTINEL && !parse_master(&path, url, error)) ||
+            !parse_db(path, url, error))
             return false;
     }
-    return parse_query(query, url, error);
+    if (!parse_query(query, url, error))
+        return false;
+    return url->topology != SLC_REDIS_CLUSTER || url->db == 0 ||
+           slc_fail(error, SLC_ERR_CONFIG, "a Redis Cluster has database 0 alone");
 }
 
 bool slc_redis_url_parse(struct slc_str text, struct slc_redis_url *ret_url,
@@ -254,17 +314,33 @@ static void put_text(char *text, size_t size_bytes, size_t *len, const char *fro
         text[(*len)++] = *from;
 }
 
+static void put_node(char *text, size_t size_bytes, size_t *len, const char *host, uint16_t port)
+{
+    char number[16];
+
+    if (strchr(host, ':')) {
+        put_text(text, size_bytes, len, "[");
+        put_text(text, size_bytes, len, host);
+        put_text(text, size_bytes, len, "]");
+    } else {
+        put_escaped(text, size_bytes, len, host);
+    }
+    (void)snprintf(number, sizeof(number), ":%u", (unsigned)port);
+    put_text(text, size_bytes, len, number);
+}
+
 char *slc_redis_url_print(const struct slc_redis_url *url, char *text, size_t size_bytes)
 {
-    static const char *const schemes[] = {
-        [SLC_REDIS_TCP] = "redis://", [SLC_REDIS_UNIX] = "unix://", [SLC_REDIS_TLS] = "rediss://"};
-    bool ipv6 = strchr(url->host, ':') != NULL;
+    static const char *const schemes[][3] = {
+        [SLC_REDIS_TCP] = {"redis://", "redis+sentinel://", "redis+cluster://"},
+        [SLC_REDIS_UNIX] = {"unix://", "unix://", "unix://"},
+        [SLC_REDIS_TLS] = {"rediss://", "rediss+sentinel://", "rediss+cluster://"}};
     char number[32];
     size_t len = 0;
 
     if (size_bytes == 0)
         return text;
-    put_text(text, size_bytes, &len, schemes[url->kind]);
+    put_text(text, size_bytes, &len, schemes[url->kind][url->topology]);
     if (url->has_login) {
         put_escaped(text, size_bytes, &len, url->user);
         put_text(text, size_bytes, &len, url->password[0] ? ":***@" : "@");
@@ -273,14 +349,19 @@ char *slc_redis_url_print(const struct slc_redis_url *url, char *text, size_t si
         put_escaped(text, size_bytes, &len, url->path);
         (void)snprintf(number, sizeof(number), "?db=%d", (int)url->db);
     } else {
-        if (ipv6) {
-            put_text(text, size_bytes, &len, "[");
-            put_text(text, size_bytes, &len, url->host);
-            put_text(text, size_bytes, &len, "]");
-        } else {
-            put_escaped(text, size_bytes, &len, url->host);
+        if (url->topology == SLC_REDIS_SINGLE)
+            put_node(text, size_bytes, &len, url->host, url->port);
+        for (size_t i = 0; url->topology != SLC_REDIS_SINGLE && i < url->n_seeds; i++) {
+            put_text(text, size_bytes, &len, i > 0 ? "," : "");
+            put_node(text, size_bytes, &len, url->seeds[i].host, url->seeds[i].port);
         }
-        (void)snprintf(number, sizeof(number), ":%u/%d", (unsigned)url->port, (int)url->db);
+        if (url->topology == SLC_REDIS_SENTINEL) {
+            put_text(text, size_bytes, &len, "/");
+            put_escaped(text, size_bytes, &len, url->master_name);
+        }
+        (void)snprintf(number, sizeof(number), "/%d", (int)url->db);
+        if (url->topology == SLC_REDIS_CLUSTER)
+            number[0] = '\0';
     }
     put_text(text, size_bytes, &len, number);
     text[len] = '\0';

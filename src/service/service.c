@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "redis/private_server.h"
+#include "redis/settings.h"
 #include "service/events.h"
 #include "service/key.h"
 #include "service/watch.h"
@@ -45,6 +46,7 @@ struct service {
     struct slc_private_server *private_server;
     char redis_dir[PATH_MAX];
     int64_t redis_retry_usec; /* monotonic: when to try to start it again; 0: it runs */
+    struct slc_redis_settings *redis_settings;
     struct slc_redis_url redis_url;
     struct slc_redis_pool *pool;
     struct slc_inbox *inbox;
@@ -214,13 +216,20 @@ static bool find_redis(struct service *service, struct slc_error *error)
 {
     const char *url = slc_config_text(service->config, "redis.url");
 
-    if (*url)
-        return slc_redis_url_parse(slc_str_from(url), &service->redis_url, error);
+    if (!slc_redis_settings_from_config(service->config, &service->redis_settings, error))
+        return false;
+    if (*url) {
+        bool good = slc_redis_url_parse(slc_str_from(url), &service->redis_url, error);
+
+        service->redis_url.settings = service->redis_settings;
+        return good;
+    }
     if (!join(service->redis_dir, service->state_dir, "redis", error) ||
         !start_private_server(service, error))
         return false;
     /* Of the directory alone: it stays true when the server is started again. */
     service->redis_url = *slc_private_server_url(service->private_server);
+    service->redis_url.settings = service->redis_settings;
     return true;
 }
 
@@ -570,6 +579,7 @@ static void stop(struct service *service, int64_t graceful_usec)
         slc_log(SLC_LOG_ERROR, "the private redis-server had to be killed",
                 SLC_LOG_TEXT_FIELD("reason", error.message));
     slc_redis_url_wipe(&service->redis_url);
+    slc_redis_settings_unref(service->redis_settings);
 }
 
 static void release(struct service *service)

@@ -30,6 +30,11 @@ static void good_urls(void **state)
     check("redis+socket:///run/a%20b", "unix:///run/a%20b?db=0");
     check("unix://me:secret@/run/redis.sock", "unix://me:***@/run/redis.sock?db=0");
     check("unix:///s?password=secret&username=me&db=1", "unix://me:***@/s?db=1");
+    check("redis+sentinel://h/mymaster", "redis+sentinel://h:26379/mymaster/0");
+    check("rediss+sentinel://u:p@h1:1,h2,[::1]:3/my%20master/5",
+          "rediss+sentinel://u:***@h1:1,h2:26379,[::1]:3/my%20master/5");
+    check("redis+cluster://h1:7000,h2:7001", "redis+cluster://h1:7000,h2:7001");
+    check("rediss+cluster://:x@h1/0", "rediss+cluster://:***@h1:6379");
 }
 
 static void decoded_parts(void **state)
@@ -77,6 +82,16 @@ static void bad_urls(void **state)
         "unix:///",
         "unix:///s?db=x",
         "unix:///a%00b",
+        "redis://h1,h2",
+        "redis+sentinel://h",
+        "redis+sentinel://h/",
+        "redis+sentinel://h1,,h2/m",
+        "redis+sentinel://h1,/m",
+        "redis+sentinel://,h1/m",
+        "redis+sentinel://h1/m/x",
+        "redis+cluster://h1,h2/1",
+        "redis+cluster://h1?db=3",
+        "redis+cluster://1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
     };
 
     (void)state;

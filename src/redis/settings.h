@@ -1,0 +1,34 @@
+/* How to speak to Redis servers, beyond what a URL says: the options of the
+ * section "redis". One object is shared by all connections of a configuration
+ * and never changes. */
+#ifndef SLC_REDIS_SETTINGS_H
+#define SLC_REDIS_SETTINGS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "redis/tls.h"
+
+struct slc_redis_settings {
+    atomic_int references;
+    struct slc_tls *tls; /* owned; files are read when TLS is used */
+    int protocol;        /* 2 or 3: RESP2, RESP3 */
+    char *sentinel_user; /* owned; "" means the default user */
+    char *sentinel_password;
+};
+
+/* From the configuration, with one reference, the caller's. Errors: CONFIG,
+ * MEMORY. */
+bool slc_redis_settings_from_config(const struct slc_config *config,
+                                    struct slc_redis_settings **ret_settings,
+                                    struct slc_error *error);
+
+/* One reference more; returns `settings`. NULL is allowed. Thread-safe. */
+struct slc_redis_settings *slc_redis_settings_ref(struct slc_redis_settings *settings);
+
+/* One less; the last frees it. NULL is allowed. Thread-safe. */
+void slc_redis_settings_unref(struct slc_redis_settings *settings);
+
+#endif
