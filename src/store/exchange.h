@@ -42,6 +42,9 @@ bool slc_store_exec(struct slc_redis *redis, bool good, bool *ret_done,
 bool slc_store_expect_type(struct slc_redis *redis, struct slc_str key, const char *type,
                            struct slc_error *error);
 
+/* NOT_FOUND, naming the replica; returns false. */
+bool slc_store_no_replica(struct slc_str name, struct slc_error *error);
+
 /* How often a transaction is tried again after a watched key changed. */
 /* Every load writes to the announcements and the registry, so with many at once
  * most tries of one find them changed: each costs some round trips, and someone

@@ -1,6 +1,5 @@
 #include "store/key_order.h"
 
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +10,7 @@
  * bracket at the end. */
 enum { RUN_BYTES = 2 * 20 + 4, END_BYTES = 1 };
 
-/* The key is a whole number as we would print it, so that it can be had back. */
-static bool parse_canonical(struct slc_str key, int64_t *ret_value)
+bool slc_key_order_number(struct slc_str key, int64_t *ret_value)
 {
     const char *digits = key.data;
     size_t len = key.len;
@@ -145,7 +143,7 @@ void slc_key_order_add(struct slc_key_order *order, struct slc_str key)
 
     if (order->full || order->ended || order->failed)
         return;
-    if (parse_canonical(key, &value))
+    if (slc_key_order_number(key, &value))
         add_number(order, value);
     else
         add_text(order, key);
@@ -178,60 +176,4 @@ void slc_key_order_release(struct slc_key_order *order)
     slc_keyset_release(&order->texts);
     free(order->runs);
     *order = (struct slc_key_order){0};
-}
-
-/* ---- Reading ---- */
-
-/* False when `take` has had enough. */
-static bool each_of_run(const struct json_object *item,
-                        bool (*take)(void *context, struct slc_str key), void *context)
-{
-    const struct json_object *first = json_object_array_get_idx(item, 0);
-    const struct json_object *last = json_object_array_get_idx(item, 1);
-
-    if (json_object_array_length(item) != 2 || !json_object_is_type(first, json_type_int) ||
-        !json_object_is_type(last, json_type_int))
-        return false;
-    int64_t value = json_object_get_int64(first), end = json_object_get_int64(last);
-    for (; value <= end; value++) {
-        char text[SLC_NUM_TEXT_BYTES];
-        size_t len = (size_t)(slc_write_int64(text, value) - text);
-
-        if (!take(context, (struct slc_str){.data = text, .len = len}))
-            return false;
-        if (value == INT64_MAX)
-            break;
-    }
-    return true;
-}
-
-bool slc_key_order_each(struct slc_str text, bool (*take)(void *context, struct slc_str key),
-                        void *context)
-{
-    struct json_tokener *tokener;
-    struct json_object *order;
-    bool more = true;
-
-    if (text.len == 0 || text.len > SLC_KEY_ORDER_BYTES)
-        return true;
-    tokener = json_tokener_new_ex(3);
-    if (!tokener)
-        return false;
-    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-    order = json_tokener_parse_ex(tokener, text.data, (int)text.len);
-    if (order && json_object_is_type(order, json_type_array))
-        for (size_t i = 0; more && i < json_object_array_length(order); i++) {
-            struct json_object *item = json_object_array_get_idx(order, i);
-
-            if (json_object_is_type(item, json_type_string))
-                more = take(context,
-                            (struct slc_str){.data = json_object_get_string(item),
-                                             .len = (size_t)json_object_get_string_len(item)});
-            else
-                more =
-                    json_object_is_type(item, json_type_array) && each_of_run(item, take, context);
-        }
-    json_object_put(order);
-    json_tokener_free(tokener);
-    return true;
 }

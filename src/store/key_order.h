@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/str.h"
@@ -48,11 +49,41 @@ struct slc_str slc_key_order_text(struct slc_key_order *order);
 
 void slc_key_order_release(struct slc_key_order *order);
 
-/* ---- Reading ---- */
+/* The key is a whole number as it would be printed, so that it can be had back
+ * from one. */
+bool slc_key_order_number(struct slc_str key, int64_t *ret_value);
 
-/* Call `take` for each key in order until it returns false. A text that is no
- * such order counts as empty. False when memory ran out. */
-bool slc_key_order_each(struct slc_str text, bool (*take)(void *context, struct slc_str key),
-                        void *context);
+/* ---- Reading (key_order_view.c) ---- */
+
+struct slc_key_order_entry {
+    struct slc_str text; /* data NULL: the whole numbers of `run` */
+    struct slc_key_run run;
+    uint64_t first_place; /* of its first key in the whole order */
+};
+
+/* An order parsed. Zero-initialised is an empty one. */
+struct slc_key_order_view {
+    struct slc_arena arena; /* texts and all below */
+    struct slc_key_order_entry *entries;
+    size_t n_entries;
+    uint64_t n_keys;
+    struct slc_key_run *runs; /* ascending, none overlap */
+    size_t n_runs;
+    struct slc_keyset texts;
+};
+
+/* Parse. A text that goes wrong somewhere ends there; one that names a key twice
+ * or more than `most_keys` of them is not true and counts as empty. False when
+ * memory ran out. */
+bool slc_key_order_view_init(struct slc_key_order_view *view, struct slc_str text,
+                             uint64_t most_keys);
+
+/* Call `take` for each key from that place on until it returns false. */
+void slc_key_order_view_each(const struct slc_key_order_view *view, uint64_t from,
+                             bool (*take)(void *context, struct slc_str key), void *context);
+
+bool slc_key_order_view_has(const struct slc_key_order_view *view, struct slc_str key);
+
+void slc_key_order_view_release(struct slc_key_order_view *view);
 
 #endif

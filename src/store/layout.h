@@ -100,9 +100,20 @@ struct slc_layout {
                   const struct slc_str keys[], size_t n_keys, slc_layout_put *put, void *context,
                   struct slc_error *error);
 
-    /* About `most` rows in the layout's own order, each once or more often, from
-     * `*cursor` on, which is 0 at first, is moved, and is 0 again at the end. */
+    /* About `most` rows in the layout's own order, each once while nobody writes
+     * to them, from `*cursor` on, which is 0 at first, is moved, and is 0 again
+     * at the end. It may come from anyone. */
     bool (*scan)(struct slc_redis *redis, const struct slc_layout_place *place, uint64_t *cursor,
+                 int64_t most, slc_layout_put *put, void *context, struct slc_error *error);
+
+    /* A scan from one cursor for one row always hands out the same rows. */
+    bool stable_steps;
+
+    /* Of layouts that keep their rows in load order: the rows from that place on,
+     * `most` of them at most, at least one unless it is the end. NULL: load order
+     * is what KEY_ORDER knows of it. `place` may keep what was read for the next
+     * call (cache). */
+    bool (*walk)(struct slc_redis *redis, struct slc_layout_place *place, int64_t from,
                  int64_t most, slc_layout_put *put, void *context, struct slc_error *error);
 };
 

@@ -5,7 +5,7 @@
 #include "store/exchange.h"
 #include "store/store.h"
 
-static bool no_replica(struct slc_str name, struct slc_error *error)
+bool slc_store_no_replica(struct slc_str name, struct slc_error *error)
 {
     return slc_fail(error, SLC_ERR_NOT_FOUND,
                     "there is no replica \"%.*s\"; `sluice ls` shows the ones there are",
@@ -126,7 +126,7 @@ bool slc_store_meta(struct slc_redis *redis, struct slc_str name, const char *co
                               append_meta_query(redis, &meta.arena, key, wanted, n_wanted, error),
                           replies, 2, error);
     if (good && replies[0]->integer != 1)
-        good = no_replica(name, error);
+        good = slc_store_no_replica(name, error);
     if (good && !meta_fill(&meta, replies[1], wanted, n_wanted))
         good = slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a replica's metadata");
     slc_reply_free(replies[0]);
@@ -174,7 +174,7 @@ static bool check_replica(struct slc_redis *redis, struct slc_str registry_key, 
     for (size_t i = 0; i < registered->count; i++)
         if (slc_str_eq(registered->items[i].text, name))
             return true;
-    return no_replica(name, error);
+    return slc_store_no_replica(name, error);
 }
 
 static bool append_drop(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,

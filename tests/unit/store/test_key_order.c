@@ -58,6 +58,17 @@ static void ordinals(void **state)
     slc_key_order_release(&order);
 }
 
+/* Every key of the order. */
+static void each(struct slc_str text, bool (*take)(void *context, struct slc_str key),
+                 void *context)
+{
+    struct slc_key_order_view view = {0};
+
+    assert_true(slc_key_order_view_init(&view, text, UINT64_MAX));
+    slc_key_order_view_each(&view, 0, take, context);
+    slc_key_order_view_release(&view);
+}
+
 struct expected {
     char (*keys)[32];
     size_t n;
@@ -105,7 +116,7 @@ static void random_keys(void **state)
         }
         struct expected expected = {.keys = seen, .n = n_seen};
         assert_false(order.full);
-        assert_true(slc_key_order_each(slc_key_order_text(&order), compare, &expected));
+        each(slc_key_order_text(&order), compare, &expected);
         assert_int_equal(expected.at, n_seen);
         slc_key_order_release(&order);
     }
@@ -130,7 +141,7 @@ static void bounded(void **state)
     struct slc_str text = slc_key_order_text(&order);
     assert_true(text.len <= SLC_KEY_ORDER_BYTES && text.len > SLC_KEY_ORDER_BYTES - 100);
     int64_t left = INT64_MAX;
-    assert_true(slc_key_order_each(text, count, &left));
+    each(text, count, &left);
     assert_true(INT64_MAX - left > 3000);
     slc_key_order_release(&order);
     /* Numbers, every other one: each is a run of its own. */
@@ -164,23 +175,68 @@ static void bad_orders_end_early(void **state)
         {"nonsense", 0},
         {"[\"a\",{}]", 1},
         {"[\"a\",[1]]", 1},
-        {"[[3,1],\"b\"]", 1},
+        {"[[3,1],\"b\"]", 0},
         {"[[1,\"2\"]]", 0},
         {"[[[[1]]]]", 0},
         {"[[1,2,3]]", 0},
-        {"[\"a\"", 0},
+        {"[\"a\"", 1},
         {"[[9223372036854775807,9223372036854775807]]", 1},
         {"[[0,9223372036854775807]]", 100},
+        {"[[-9223372036854775808,9223372036854775807]]", 0},
+        /* A key twice. */
+        {"[\"a\",\"b\",\"a\"]", 0},
+        {"[[1,5],[5,9]]", 0},
+        {"[[5,9],[1,4],\"7\"]", 0},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         int64_t left = 100;
 
-        assert_true(slc_key_order_each(slc_str_from(cases[i].text), count, &left));
+        each(slc_str_from(cases[i].text), count, &left);
         if (100 - left != cases[i].keys)
             fail_msg("case %zu: %lld keys", i, (long long)(100 - left));
     }
+}
+
+static bool first_key(void *context, struct slc_str key)
+{
+    memcpy(context, key.data, key.len);
+    ((char *)context)[key.len] = '\0';
+    return false;
+}
+
+static void places(void **state)
+{
+    static const char *const keys[] = {"b", "5", "6", "7", "a", "9", "-3", "-2"};
+    struct slc_key_order_view view = {0};
+    char copy[8];
+
+    (void)state;
+    assert_true(slc_key_order_view_init(&view, SLC_STR("[\"b\",[5,7],\"a\",\"9\",[-3,-2]]"),
+                                        sizeof(keys) / sizeof(*keys)));
+    assert_int_equal(view.n_keys, sizeof(keys) / sizeof(*keys));
+    for (size_t i = 0; i < view.n_keys; i++) {
+        size_t left = view.n_keys - i;
+        int64_t left_keys = (int64_t)left + 1;
+
+        slc_key_order_view_each(&view, i, count, &left_keys);
+        assert_int_equal(left_keys, 1);
+        assert_true(slc_key_order_view_has(&view, slc_str_from(keys[i])));
+        slc_key_order_view_each(&view, i, first_key, copy);
+        assert_string_equal(copy, keys[i]);
+    }
+    int64_t none = 5;
+    slc_key_order_view_each(&view, view.n_keys, count, &none);
+    slc_key_order_view_each(&view, UINT64_MAX, count, &none);
+    assert_int_equal(none, 5);
+    assert_false(slc_key_order_view_has(&view, SLC_STR("8")));
+    assert_false(slc_key_order_view_has(&view, SLC_STR("05")));
+    assert_false(slc_key_order_view_has(&view, SLC_STR("")));
+    slc_key_order_view_release(&view);
+    assert_true(slc_key_order_view_init(&view, SLC_STR("[[1,9]]"), 8));
+    assert_int_equal(view.n_keys, 0);
+    slc_key_order_view_release(&view);
 }
 
 int main(void)
@@ -188,7 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_and_runs),       cmocka_unit_test(ordinals),
         cmocka_unit_test(random_keys),          cmocka_unit_test(bounded),
-        cmocka_unit_test(bad_orders_end_early),
+        cmocka_unit_test(bad_orders_end_early), cmocka_unit_test(places),
     };
 
     return cmocka_run_group_tests_name("store/key_order", tests, NULL, NULL);
