@@ -5,8 +5,12 @@
                                           Python-style JSON, quoted text over several lines, a constant, a
                                           duplicated and an empty column
   make_data.py wide ROWS COLUMNS FILE     numbers alone: every third column of integers, the others fractions
+  make_data.py numbers ROWS FILE          ten columns of numbers as programs write them: integers of many
+                                          lengths, short and full-length fractions, exponents; none missing
+  make_data.py xlsx ROWS FILE             the table of `users` as a workbook with shared strings and real
+                                          dates (needs python3-xlsxwriter)
 
-Needs nothing but Python's standard library. The file appears whole or not at all.
+Needs nothing but Python's standard library otherwise. The file appears whole or not at all.
 """
 import csv
 import datetime
@@ -51,6 +55,41 @@ def wide(count, columns):
                for column in range(columns)]
 
 
+def numbers(count):
+    dice = random.Random(11)
+    draw = dice.random
+    for number in range(count):
+        yield [number, int(draw() * 100), int(draw() * 2 ** 31) - 2 ** 30, int(draw() * 2 ** 62),
+               f"{draw() * 1000:.2f}", f"{draw():.6f}", repr(dice.gauss(0, 1)), repr(draw() * 360 - 180),
+               f"{dice.lognormvariate(0, 20):.8e}", f"{dice.expovariate(0.001):.3f}"]
+
+
+def write_workbook(path, header, rows):
+    import xlsxwriter
+
+    number_columns = [header.index(name) for name in ("age", "income", "score", "age_copy")]
+    day, second = header.index("signup_date"), header.index("last_seen")
+    book = xlsxwriter.Workbook(path + ".part")
+    sheet = book.add_worksheet("users")
+    formats = {day: book.add_format({"num_format": "yyyy-mm-dd"}),
+               second: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})}
+    sheet.write_row(0, 0, header)
+    for index, row in enumerate(rows, 1):
+        for column, value in enumerate(row):
+            if value in ("", "NaN"):
+                continue
+            if column in formats:
+                sheet.write_datetime(index, column, datetime.datetime.fromisoformat(value), formats[column])
+            elif column in number_columns:
+                sheet.write_number(index, column, float(value))
+            elif value in ("true", "false"):
+                sheet.write_boolean(index, column, value == "true")
+            else:
+                sheet.write(index, column, value)
+    book.close()
+    os.rename(path + ".part", path)
+
+
 def write(path, header, rows):
     temporary = path + ".part"
     with open(temporary, "w", newline="", encoding="utf-8") as out:
@@ -66,6 +105,10 @@ def main(arguments):
     elif len(arguments) == 4 and arguments[0] == "wide":
         columns = int(arguments[2])
         write(arguments[3], [f"c{column}" for column in range(columns)], wide(int(arguments[1]), columns))
+    elif len(arguments) == 3 and arguments[0] == "numbers":
+        write(arguments[2], [f"n{column}" for column in range(10)], numbers(int(arguments[1])))
+    elif len(arguments) == 3 and arguments[0] == "xlsx":
+        write_workbook(arguments[2], USERS_HEADER, users(int(arguments[1])))
     else:
         sys.exit(__doc__)
 

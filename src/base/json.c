@@ -4,7 +4,8 @@
 
 #include "base/num.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SLC_PORTABLE)
+#define SLC_HAVE_SSE2 1
 #include <emmintrin.h>
 #endif
 
@@ -35,7 +36,7 @@ char *slc_json_write_string(char *to, const char *bytes, size_t len)
     const char *p = bytes, *end = bytes + len;
 
     *to++ = '"';
-#if defined(__x86_64__)
+#ifdef SLC_HAVE_SSE2
     while (end - p >= 16) {
         __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
         __m128i bad = _mm_or_si128(

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/digits.h"
 #include "base/pow10.h"
 
 static inline bool is_digit(char c)
@@ -59,36 +60,55 @@ struct decimal {
     bool truncated; /* there were more than 19 significant digits */
 };
 
+enum { MOST_DIGITS = 19 }; /* that fit into 64 bits, whichever they are */
+
+/* Take the digits at `p` in; those that `digits` has no room for only count. */
+static const char *scan_digits(const char *p, const char *end, struct decimal *d, int *significant,
+                               int64_t *ret_taken)
+{
+    *ret_taken = 0;
+    for (; d->digits == 0 && p < end && *p == '0'; p++)
+        ++*ret_taken;
+    for (; end - p >= 8 && *significant + 8 <= MOST_DIGITS; p += 8) {
+        uint64_t word = slc_load_eight(p);
+
+        if (!slc_are_eight_digits(word))
+            break;
+        d->digits = d->digits * 100000000 + slc_eight_digits(word);
+        *significant += 8;
+        *ret_taken += 8;
+    }
+    for (; p < end && is_digit(*p); p++) {
+        if (*significant < MOST_DIGITS) {
+            d->digits = d->digits * 10 + (unsigned char)(*p - '0');
+            ++*significant;
+            ++*ret_taken;
+        } else {
+            d->truncated |= *p != '0';
+        }
+    }
+    return p;
+}
+
 static bool scan_decimal(const char *text, size_t len, struct decimal *ret)
 {
-    const char *p = text, *end = text + len;
+    const char *p = text, *end = text + len, *start;
     struct decimal d = {0};
     int significant = 0;
-    bool any = false;
+    int64_t taken;
+    bool any;
 
     if (p < end && (*p == '-' || *p == '+'))
         d.negative = *p++ == '-';
-    for (; p < end && is_digit(*p); p++) {
-        any = true;
-        if (significant < 19) {
-            d.digits = d.digits * 10 + (unsigned char)(*p - '0');
-            significant += d.digits != 0;
-        } else {
-            d.exponent++;
-            d.truncated |= *p != '0';
-        }
-    }
+    start = p;
+    p = scan_digits(p, end, &d, &significant, &taken);
+    d.exponent = p - start - taken;
+    any = p > start;
     if (p < end && *p == '.') {
-        for (p++; p < end && is_digit(*p); p++) {
-            any = true;
-            if (significant < 19) {
-                d.digits = d.digits * 10 + (unsigned char)(*p - '0');
-                significant += d.digits != 0;
-                d.exponent--;
-            } else {
-                d.truncated |= *p != '0';
-            }
-        }
+        start = ++p;
+        p = scan_digits(p, end, &d, &significant, &taken);
+        d.exponent -= taken;
+        any |= p > start;
     }
     if (!any)
         return false;

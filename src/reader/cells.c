@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/num.h"
 #include "base/time.h"
 #include "reader/reader.h"
@@ -246,23 +247,6 @@ static inline bool take_typed_missing(struct walk *w, int64_t row, struct slc_st
     return __builtin_expect(w->na->typed, 0) && take_missing(w, row, s);
 }
 
-/* Eight bytes that are all digits, as a number (Lemire's SWAR method). */
-static inline uint64_t eight_digits(uint64_t word)
-{
-    word -= UINT64_C(0x3030303030303030);
-    word = word * 10 + (word >> 8);
-    return ((word & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064) +
-            ((word >> 16) & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001)) >>
-           32;
-}
-
-static inline bool all_digits(uint64_t word)
-{
-    return ((word & UINT64_C(0xf0f0f0f0f0f0f0f0)) |
-            ((word + UINT64_C(0x0606060606060606)) & UINT64_C(0xf0f0f0f0f0f0f0f0)) >> 4) ==
-           UINT64_C(0x3333333333333333);
-}
-
 /* Up to 8 digits without a leading zero, optionally behind a minus; reads 8
  * bytes from the text on, which the slack behind the bytes allows. */
 static inline bool parse_short_whole(struct slc_str s, int64_t *ret_value)
@@ -270,21 +254,50 @@ static inline bool parse_short_whole(struct slc_str s, int64_t *ret_value)
     bool negative = s.len > 0 && s.data[0] == '-';
     const char *p = s.data + negative;
     size_t n = s.len - negative;
-    uint64_t word, value;
+    uint64_t word;
+    int64_t value;
 
     if (n == 0 || n > 8 || (p[0] == '0' && n > 1))
         return false;
-    memcpy(&word, p, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
-#endif
-    word <<= 64 - 8 * n;
-    if (n < 8)
-        word |= UINT64_C(0x3030303030303030) >> (8 * n);
-    if (!all_digits(word))
+    word = slc_pad_to_eight(slc_load_eight(p), n);
+    if (!slc_are_eight_digits(word))
         return false;
-    value = eight_digits(word);
-    *ret_value = negative ? -(int64_t)value : (int64_t)value;
+    value = slc_eight_digits(word);
+    *ret_value = negative ? -value : value;
+    return true;
+}
+
+/* Up to 7 digits, a point and up to 8 digits, likewise: as a fraction of two
+ * whole numbers that doubles hold exactly it is correctly rounded. */
+static inline bool parse_short_decimal(struct slc_str s, double *ret_value)
+{
+    static const struct {
+        int64_t whole;
+        double real;
+    } powers[] = {{1, 1e0},      {10, 1e1},      {100, 1e2},      {1000, 1e3},     {10000, 1e4},
+                  {100000, 1e5}, {1000000, 1e6}, {10000000, 1e7}, {100000000, 1e8}};
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    bool negative = s.len > 0 && s.data[0] == '-';
+    const char *p = s.data + negative;
+    uint64_t word = slc_load_eight(p), points = word ^ (ones * '.'), fraction;
+    size_t n_whole, n_fraction;
+    int64_t digits;
+    double value;
+
+    points = (points - ones) & ~points & (ones << 7); /* its lowest bit is right */
+    if (points == 0)
+        return false;
+    n_whole = (size_t)__builtin_ctzll(points) / 8;
+    n_fraction = s.len - negative - n_whole - 1;
+    if (n_whole == 0 || (p[0] == '0' && n_whole > 1) || n_fraction - 1 > 7)
+        return false;
+    word = slc_pad_to_eight(word, n_whole);
+    fraction = slc_pad_to_eight(slc_load_eight(p + n_whole + 1), n_fraction);
+    if (!slc_are_eight_digits(word) || !slc_are_eight_digits(fraction))
+        return false;
+    digits = slc_eight_digits(word) * powers[n_fraction].whole + slc_eight_digits(fraction);
+    value = (double)digits / powers[n_fraction].real;
+    *ret_value = negative ? -value : value;
     return true;
 }
 
@@ -334,11 +347,13 @@ static int64_t type_float64(struct walk *w)
 {
     double *out = w->column->float64s;
     char room[STYLED_BYTES];
-    bool rounds = w->style && w->style->rounds;
+    bool rounds = w->style && w->style->rounds, plain = !w->style && !w->na->typed;
 
     for (int64_t row = 0; row < w->n_rows; row++) {
         struct slc_str s = cell_text(w, row);
 
+        if (__builtin_expect(plain, 1) && parse_short_decimal(s, &out[row]))
+            continue;
         out[row] = 0.0;
         if (take_typed_missing(w, row, s))
             continue;

@@ -50,33 +50,34 @@ static size_t skip_blank_rows(struct slc_str text, char delimiter)
     return text.len;
 }
 
-/* Without the scan's slack behind the text, which the fast ways read. */
-static bool scan_exact(struct slc_str text, const struct csv *csv, uint64_t *structural)
+/* The end of the last row among the first `n` scanned bytes; 0 when no row ends there. */
+static size_t last_row_end(const char *bytes, const uint64_t *structural, size_t n)
 {
-    const struct slc_csv_dialect *dialect = &csv->dialect;
+    for (size_t word = SLC_SCAN_WORDS(n); word-- > 0;) {
+        uint64_t bits = structural[word];
 
-    if (dialect->escape || dialect->comment)
-        return slc_csv_scan_dialect(text.data, text.len, dialect, structural);
-    return slc_csv_scan_exact(text.data, text.len, dialect->delimiter, dialect->quote, structural);
+        while (bits) {
+            size_t top = 63 - (size_t)__builtin_clzll(bits), at = word * 64 + top;
+
+            if (bytes[at] == '\n' || bytes[at] == '\r')
+                return at + 1;
+            bits &= ~(UINT64_C(1) << top);
+        }
+    }
+    return 0;
 }
 
 /* The length of the part of `text` that is whole rows, the last of which the
  * input's end ends, too. 0: not even one row. */
 static size_t whole_rows(struct slc_str text, const struct csv *csv, bool ends_input)
 {
-    size_t words = SLC_SCAN_WORDS(text.len), end = 0;
-    SLC_AUTO_FREE uint64_t *structural = calloc(words + 1, sizeof(*structural));
+    SLC_AUTO_FREE uint64_t *structural = calloc(SLC_SCAN_WORDS(text.len) + 1, sizeof(*structural));
     bool inside;
 
     if (!structural)
         return 0;
-    inside = scan_exact(text, csv, structural);
-    if (ends_input && !inside)
-        return text.len;
-    for (size_t i = 0; i < text.len; i++)
-        if ((structural[i / 64] >> (i % 64) & 1) && (text.data[i] == '\n' || text.data[i] == '\r'))
-            end = i + 1;
-    return end;
+    inside = slc_csv_scan_dialect(text.data, text.len, &csv->dialect, structural);
+    return ends_input && !inside ? text.len : last_row_end(text.data, structural, text.len);
 }
 
 /* What the first `n` lines take, as far as they are there. */
@@ -362,24 +363,6 @@ static bool csv_rewind(struct slc_reader *reader, struct slc_error *error)
 
 /* ---- Cutting off whole rows -------------------------------------------- */
 
-/* The end of the last row in the scanned bytes; 0 when no row ends there. */
-static int64_t last_row_end(const struct slc_raw *raw, int64_t n)
-{
-    for (int64_t word = (int64_t)SLC_SCAN_WORDS((size_t)n) - 1; word >= 0; word--) {
-        uint64_t bits = raw->structural[word];
-
-        while (bits) {
-            int top = 63 - __builtin_clzll(bits);
-            int64_t at = word * 64 + top;
-
-            if (raw->bytes[at] == '\n' || raw->bytes[at] == '\r')
-                return at + 1;
-            bits &= ~(UINT64_C(1) << top);
-        }
-    }
-    return 0;
-}
-
 static int64_t count_records_before(struct slc_reader *reader, int64_t offset);
 
 static bool fail_long_row(const struct slc_reader *reader, int64_t offset, struct slc_error *error)
@@ -422,7 +405,7 @@ static int csv_next(struct slc_reader *reader, struct slc_raw *raw, struct slc_e
         if (raw->n_bytes == 0)
             return 0;
         slc_csv_scan_dialect(raw->bytes, (size_t)raw->n_bytes, &csv->dialect, raw->structural);
-        end = last_row_end(raw, raw->n_bytes);
+        end = (int64_t)last_row_end(raw->bytes, raw->structural, (size_t)raw->n_bytes);
         if (end == 0 && (csv->tail.at_end || raw->n_bytes > reader->options.max_row_bytes))
             return fail_endless_row(reader, csv, raw->n_bytes, error);
     }

@@ -17,7 +17,8 @@ struct slc_reader_ops {
      * anything that is text. */
     bool (*matches)(struct slc_str head, struct slc_str file_name);
     /* Look at the input, all of which is in `head` when `ends_input`; fill
-     * reader->schema in. A rewind follows. */
+     * reader->schema in. SLC_SCAN_SLACK_BYTES of zeros follow the head. A rewind
+     * follows. */
     bool (*open)(struct slc_reader *reader, struct slc_str head, bool ends_input,
                  struct slc_error *error);
     /* Under the reader's lock: the next stretch of rows into `raw` (recycled or

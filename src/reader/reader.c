@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "reader/columns.h"
+#include "reader/csv_scan.h"
 #include "reader/format.h"
 #include "reader/input.h"
 #include "reader/raw.h"
@@ -34,8 +35,9 @@ struct slc_reader_options slc_reader_default_options(void)
     return (struct slc_reader_options){
         .quote = '"',
         .keep_default_na = true,
-        .chunk_bytes = 1 << 20,
+        .chunk_bytes = 512 << 10,
         .max_row_bytes = 16 << 20,
+        .digest = true,
     };
 }
 
@@ -110,7 +112,7 @@ static bool refuse_known(struct slc_str head, struct slc_error *error)
 
 static bool read_head(struct slc_reader *reader, struct slc_buf *head, struct slc_error *error)
 {
-    char *at = slc_buf_reserve(head, HEAD_BYTES);
+    char *at = slc_buf_reserve(head, HEAD_BYTES + SLC_SCAN_SLACK_BYTES);
 
     if (!at)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
@@ -123,13 +125,16 @@ static bool read_head(struct slc_reader *reader, struct slc_buf *head, struct sl
             break;
         head->len += (size_t)got;
     }
+    memset(at + head->len, 0, SLC_SCAN_SLACK_BYTES);
     return true;
 }
 
 /* The digest is of one whole round; a round broken off spoils it. */
-static bool restart_digest(struct slc_reader_sync *sync, struct slc_error *error)
+static bool restart_digest(struct slc_reader *reader, struct slc_error *error)
 {
-    if (sync->sha256[0])
+    struct slc_reader_sync *sync = reader->sync;
+
+    if (sync->sha256[0] || !reader->options.digest)
         return true;
     slc_sha256_finish(sync->digest, NULL);
     sync->digest = slc_sha256_new();
@@ -140,7 +145,7 @@ static bool start_round(struct slc_reader *reader, struct slc_error *error)
 {
     reader->next_seq = 0;
     slc_error_clear(&reader->sync->failure);
-    return restart_digest(reader->sync, error) && slc_input_rewind(reader->input, error) &&
+    return restart_digest(reader, error) && slc_input_rewind(reader->input, error) &&
            reader->ops->rewind(reader, error);
 }
 

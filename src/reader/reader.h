@@ -67,9 +67,10 @@ struct slc_reader_options {
     int64_t n_na_values;
     int64_t chunk_bytes;   /* input a chunk, about; any number from 1 on, best 64 KiB to 64 MiB */
     int64_t max_row_bytes; /* a longer row is an error */
+    bool digest;           /* take the file's SHA-256 in the first round */
 };
 
-/* Sensible defaults: everything detected, 1 MiB chunks, rows up to 16 MiB. */
+/* Sensible defaults: everything detected, 512 KiB chunks, rows up to 16 MiB, digest taken. */
 struct slc_reader_options slc_reader_default_options(void);
 
 /* What to do with a column. */
@@ -104,7 +105,7 @@ int64_t slc_reader_size_bytes(const struct slc_reader *reader);
 int64_t slc_reader_position_bytes(const struct slc_reader *reader);
 
 /* SHA-256 of the file as 64 hex digits, once a round has reached the end; NULL
- * before. */
+ * before, and when it is not taken. */
 const char *slc_reader_sha256(const struct slc_reader *reader);
 
 /* The next chunk's raw part: sets seq and raw (owned by the reader, give it

@@ -1,5 +1,7 @@
 #include "reader_test.h"
 
+#include <stdlib.h>
+
 #include "base/cleanup.h"
 #include "reader/cells.h"
 
@@ -208,6 +210,50 @@ static void typed_missing_texts(void **state)
         strstr(out.data, "[3,[2,3,2.5,null,\"2020-01-02\",\"2020-01-02T10:00:00\",null]]"));
 }
 
+/* Decimals of every length on both sides of the point: the nearest double. */
+static void decimals(void **state)
+{
+    SLC_AUTO_BUF struct slc_buf table = {0}, out = {0};
+    struct slc_reader_options options = slc_reader_default_options();
+    struct dice dice = {.state = 20220222};
+    char *at, *in;
+
+    (void)state;
+    slc_buf_append_text(&table, "x\n");
+    for (int i = 0; i < 50000; i++) {
+        uint64_t n_whole = roll(&dice, 12), n_fraction = roll(&dice, 24);
+
+        if (roll(&dice, 3) == 0)
+            slc_buf_append_byte(&table, '-');
+        if (n_whole > 0)
+            slc_buf_append_byte(&table, (char)('1' + roll(&dice, 9)));
+        for (uint64_t j = 1; j < n_whole; j++)
+            slc_buf_append_byte(&table, (char)('0' + roll(&dice, 10)));
+        if (n_whole == 0)
+            slc_buf_append_byte(&table, '0');
+        slc_buf_append_byte(&table, '.');
+        for (uint64_t j = 0; j < n_fraction; j++)
+            slc_buf_append_byte(&table, (char)('0' + roll(&dice, roll(&dice, 2) ? 10 : 1)));
+        if (roll(&dice, 8) == 0)
+            slc_buf_printf(&table, "e%d", (int)roll(&dice, 40) - 20);
+        slc_buf_append_byte(&table, '\n');
+    }
+    assert_true(read_all(file_of(slc_buf_view(&table)), "t", &options, 1, &out, NULL));
+    assert_non_null(strstr(slc_buf_text(&out), "\"types\":[\"float64\"]"));
+    in = strchr(table.data, '\n');
+    at = strchr(out.data, '\n');
+    for (int i = 1; i <= 50000; i++) {
+        double expected = strtod(in + 1, &in), got;
+        long row = strtol(at + 2, &at, 10);
+
+        got = strtod(at + 2, &at);
+        assert_int_equal(row, i);
+        if (memcmp(&expected, &got, sizeof(got)) != 0)
+            fail_msg("row %d is %.17g instead of %.17g", i, got, expected);
+        at = strchr(at, '\n');
+    }
+}
+
 static void joining(void **state)
 {
     static const enum slc_type narrow[] = {SLC_TYPE_NULL,     SLC_TYPE_BOOL,    SLC_TYPE_INT64,
@@ -270,7 +316,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_cell),      cmocka_unit_test(columns),
         cmocka_unit_test(missing_texts), cmocka_unit_test(typed_missing_texts),
-        cmocka_unit_test(joining),       cmocka_unit_test(styles),
+        cmocka_unit_test(decimals),      cmocka_unit_test(joining),
+        cmocka_unit_test(styles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
