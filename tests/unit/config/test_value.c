@@ -20,7 +20,7 @@ static void defaults(void **state)
     assert_int_equal(slc_config_list(config, "http.trusted_proxies", &items), 0);
     assert_int_equal(slc_config_int(config, "load.threads"), 0);
     assert_int_equal(slc_config_bytes(config, "load.memory"), 128 << 20);
-    assert_int_equal(slc_config_bytes(config, "load.chunk_bytes"), 1 << 20);
+    assert_int_equal(slc_config_bytes(config, "load.chunk_bytes"), 512 << 10);
     assert_string_equal(slc_config_text(config, "source.stream_dir"), "./IN_STREAM");
     assert_string_equal(slc_config_text(config, "store.registry_key"), "REPLICA_REGISTRY");
     assert_true(slc_config_is(config, "store.on_duplicate", "last"));
