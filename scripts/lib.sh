@@ -8,7 +8,7 @@ PYTHON=/usr/bin/python3
 # Debian 12 and 13 have all of these under the same names.
 PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libyaml-dev
     libjson-c-dev libxxhash-dev libssl-dev zlib1g-dev libzstd-dev
-    libzip-dev libexpat1-dev libisal-dev)
+    libzip-dev libexpat1-dev libisal-dev libsodium-dev)
 PACKAGES_RUN=(redis-server redis-tools curl python3)
 PACKAGES_TEST=(libcmocka-dev python3-pytest python3-redis python3-pandas python3-sklearn
     python3-hypothesis python3-jsonschema python3-prometheus-client

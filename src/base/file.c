@@ -5,11 +5,16 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/digest.h"
+#include "base/time.h"
 #include "base/utf8.h"
+
+enum { LOCK_STEP_MS = 20 };
 
 bool slc_file_read(int dir_fd, const char *path, size_t max_bytes, struct slc_buf *buf,
                    struct slc_error *error)
@@ -114,6 +119,38 @@ bool slc_file_replace(int dir_fd, const char *path, struct slc_str contents, mod
     }
     sync_folder(dir_fd, path);
     return true;
+}
+
+static bool wait_for_lock(int fd, const char *path, int64_t patience_ms, struct slc_error *error)
+{
+    const struct timespec step = {.tv_nsec = LOCK_STEP_MS * 1000000L};
+    int64_t end_usec = slc_monotonic_usec() + patience_ms * 1000;
+
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK)
+            return slc_fail_errno(error, errno, "cannot lock %s", path);
+        if (slc_monotonic_usec() >= end_usec)
+            return slc_fail(error, SLC_ERR_CONFLICT, "%s is locked by another process; try again",
+                            path);
+        nanosleep(&step, NULL);
+    }
+    return true;
+}
+
+int slc_file_lock(const char *path, int64_t patience_ms, struct slc_error *error)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0) {
+        slc_fail_errno(error, errno, "cannot open %s", path);
+        return -1;
+    }
+    if (wait_for_lock(fd, path, patience_ms, error))
+        return fd;
+    close(fd);
+    return -1;
 }
 
 bool slc_dir_make(const char *path, mode_t mode, struct slc_error *error)

@@ -21,6 +21,12 @@ bool slc_file_read(int dir_fd, const char *path, size_t max_bytes, struct slc_bu
 bool slc_file_replace(int dir_fd, const char *path, struct slc_str contents, mode_t mode,
                       struct slc_error *error);
 
+/* Take the lock that the file `path` stands for (flock(2) on it; made with mode
+ * 0600 where it is not there), waiting for at most `patience_ms`. Returns the
+ * descriptor, whose closing gives it back; -1 on error. Errors: CONFLICT
+ * (somebody else has it), IO, NOT_FOUND. */
+int slc_file_lock(const char *path, int64_t patience_ms, struct slc_error *error);
+
 /* mkdir -p; existing folders are fine. New ones get `mode`. */
 bool slc_dir_make(const char *path, mode_t mode, struct slc_error *error);
 

@@ -34,6 +34,7 @@ void slc_check_state_dir(struct slc_check *check, const struct slc_config *confi
 void slc_check_redis(struct slc_check *check, const struct slc_config *config);
 void slc_check_http(struct slc_check *check, const struct slc_config *config);
 void slc_check_key(struct slc_check *check, const struct slc_config *config);
+void slc_check_wallet(struct slc_check *check, const struct slc_config *config);
 void slc_check_log(struct slc_check *check, const struct slc_config *config);
 
 #endif

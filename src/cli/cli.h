@@ -51,6 +51,8 @@
     X(show)                                                                                        \
     X(top)                                                                                         \
     X(drop)                                                                                        \
+    X(wallet)                                                                                      \
+    X(token)                                                                                       \
     X(check)                                                                                       \
     X(options)                                                                                     \
     X(completion)
@@ -99,10 +101,16 @@ SLC_COMMANDS(SLC_DECLARE_COMMAND)
  * SLC_FLAGS_CONFIG_ONLY: defaults, then the
  * file (--config, else $SLUICE_CONFIG, else ./sluice.yaml, else
  * /etc/sluice/sluice.yaml; the last two only where they exist), then the
- * environment, then --set and --redis; checked as a whole. `ret_config` is the
- * caller's. Errors: CONFIG, USAGE, MEMORY. */
+ * environment, then --set and --redis; secrets put in (cli/wallet_access.h);
+ * checked as a whole. `ret_config` is the caller's. Errors: CONFIG, USAGE,
+ * CANCELLED, MEMORY. */
 bool slc_cli_config(const struct slc_args *args, struct slc_config **ret_config,
                     struct slc_error *error);
+
+/* The same for a command that must work before the secrets that values refer to
+ * are there: nothing is put in, and what contradicts is not looked for. */
+bool slc_cli_config_as_written(const struct slc_args *args, struct slc_config **ret_config,
+                               struct slc_error *error);
 
 /* The file that slc_cli_config() reads, as it was named; NULL when there is none. */
 const char *slc_cli_config_path(const struct slc_args *args);

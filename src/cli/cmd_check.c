@@ -46,7 +46,7 @@ static void add_column_settings(const struct slc_config *config, struct slc_buf 
 {
     for (size_t i = 0; i < slc_config_column_count(config); i++) {
         for (int step = 0; step < SLC_COLUMN_STEPS; step++) {
-            const char *value = slc_config_column_value(config, i, (enum slc_column_step)step);
+            const char *value = slc_config_column_shown(config, i, (enum slc_column_step)step);
             SLC_AUTO_BUF struct slc_buf key = {0};
 
             if (!value)
@@ -158,6 +158,7 @@ static int run(const struct slc_args *args)
     slc_check_redis(&check, config);
     slc_check_http(&check, config);
     slc_check_key(&check, config);
+    slc_check_wallet(&check, config);
     slc_check_log(&check, config);
     printed =
         slc_args_has(args, "json") ? print_json(&check, &settings) : slc_cli_print(&check.lines);
@@ -171,8 +172,8 @@ const struct slc_command slc_cmd_check = {
     .help = "A line for each point: ok, warn (it will work, but), or fail, with what to do.\n"
             "Looked at are the configuration and where its values come from, the stream\n"
             "directory and its tickets, the state directory, Redis (or redis-server, which\n"
-            "is not started), the HTTP port, the key and the log file. The exit status is 2\n"
-            "when something here fails, 3 when only Redis does, 0 otherwise.",
+            "is not started), the HTTP port, the key, the wallet and the log file. The exit\n"
+            "status is 2 when something here fails, 3 when only Redis does, 0 otherwise.",
     .example = "sluice check\n"
                "sluice check --config /etc/sluice/sluice.yaml --json",
     .flags = flags,

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/num.h"
+#include "cli/wallet_access.h"
 
 const char *slc_cli_config_path(const struct slc_args *args)
 {
@@ -31,8 +32,8 @@ static bool has_flag(const struct slc_args *args, const char *name)
     return false;
 }
 
-bool slc_cli_config(const struct slc_args *args, struct slc_config **ret_config,
-                    struct slc_error *error)
+bool slc_cli_config_as_written(const struct slc_args *args, struct slc_config **ret_config,
+                               struct slc_error *error)
 {
     SLC_AUTO_CONFIG struct slc_config *config = slc_config_new();
     const char *path = slc_cli_config_path(args);
@@ -51,7 +52,18 @@ bool slc_cli_config(const struct slc_args *args, struct slc_config **ret_config,
     text = has_flag(args, "redis") ? slc_args_value(args, "redis") : NULL;
     if (text && !slc_config_set_value(config, "redis.url", slc_str_from(text), "--redis", error))
         return false;
-    if (!slc_config_check(config, error))
+    *ret_config = config;
+    config = NULL;
+    return true;
+}
+
+bool slc_cli_config(const struct slc_args *args, struct slc_config **ret_config,
+                    struct slc_error *error)
+{
+    SLC_AUTO_CONFIG struct slc_config *config = NULL;
+
+    if (!slc_cli_config_as_written(args, &config, error) ||
+        !slc_wallet_access_put_secrets(config, error) || !slc_config_check(config, error))
         return false;
     *ret_config = config;
     config = NULL;

@@ -13,6 +13,10 @@ struct setting {
     enum slc_origin origin;
     char *where; /* owned; NULL for the default */
     int load;
+    /* The value as it was written, where it has secrets from elsewhere in it:
+     * what may be shown. Owned; else NULL. */
+    char *written;
+    bool is_pending; /* the secrets are still to be put in */
 };
 
 struct column {
@@ -34,16 +38,19 @@ static void setting_release(struct setting *setting)
 {
     slc_value_release(&setting->value);
     free(setting->where);
+    free(setting->written);
     *setting = (struct setting){0};
 }
 
 static bool setting_copy(const struct setting *from, struct setting *to)
 {
-    struct setting copy = {.origin = from->origin, .load = from->load};
+    struct setting copy = {
+        .origin = from->origin, .load = from->load, .is_pending = from->is_pending};
 
     if (!slc_value_copy(&from->value, &copy.value))
         return false;
-    if (from->where && !(copy.where = strdup(from->where))) {
+    if ((from->where && !(copy.where = strdup(from->where))) ||
+        (from->written && !(copy.written = strdup(from->written)))) {
         setting_release(&copy);
         return false;
     }
@@ -224,14 +231,19 @@ static char *describe_source(const struct slc_source *source)
 }
 
 static bool parse_input(const struct slc_option *option, struct slc_str key, struct slc_input input,
-                        struct slc_value *ret_value, const struct slc_source *source,
-                        struct slc_error *error)
+                        bool is_pending, struct slc_value *ret_value,
+                        const struct slc_source *source, struct slc_error *error)
 {
     struct slc_error inner = {0};
+    bool good;
 
-    if (input.is_list
-            ? slc_value_parse_items(option, key, input.items, input.count, ret_value, &inner)
-            : slc_value_parse(option, key, input.text, ret_value, &inner))
+    if (is_pending)
+        good = slc_value_keep(option, key, &input, ret_value, &inner);
+    else
+        good = input.is_list
+                   ? slc_value_parse_items(option, key, input.items, input.count, ret_value, &inner)
+                   : slc_value_parse(option, key, input.text, ret_value, &inner);
+    if (good)
         return true;
     if (inner.code == SLC_ERR_MEMORY)
         return no_memory(error);
@@ -242,13 +254,15 @@ static bool setting_put(struct setting *setting, const struct slc_option *option
                         struct slc_str key, struct slc_input input, const struct slc_source *source,
                         struct slc_error *error)
 {
+    /* A ticket comes from outside: what it says is nothing but text. */
+    bool is_pending = source->origin != SLC_ORIGIN_TICKET && slc_input_has_reference(&input);
     struct slc_value value;
     char *where;
 
     if (source->origin == SLC_ORIGIN_FILE && setting->load == source->load && setting->where)
         return slc_config_blame(error, source, "%.*s is set twice, first at %s", SLC_STR_ARG(key),
                                 setting->where);
-    if (!parse_input(option, key, input, &value, source, error))
+    if (!parse_input(option, key, input, is_pending, &value, source, error))
         return false;
     if (setting->origin > source->origin) {
         slc_value_release(&value);
@@ -260,8 +274,11 @@ static bool setting_put(struct setting *setting, const struct slc_option *option
         return no_memory(error);
     }
     setting_release(setting);
-    *setting = (struct setting){
-        .value = value, .origin = source->origin, .where = where, .load = source->load};
+    *setting = (struct setting){.value = value,
+                                .origin = source->origin,
+                                .where = where,
+                                .load = source->load,
+                                .is_pending = is_pending};
     return true;
 }
 
@@ -485,8 +502,24 @@ static bool check_dialect(const struct slc_config *config, struct slc_error *err
     return true;
 }
 
+static bool has_pending(const struct slc_config *config)
+{
+    for (size_t i = 0; i < slc_option_count(); i++)
+        if (config->settings[i].is_pending)
+            return true;
+    for (size_t i = 0; i < config->column_count; i++)
+        for (int step = 0; step < SLC_COLUMN_STEPS; step++)
+            if (config->columns[i]->steps[step].is_pending)
+                return true;
+    return false;
+}
+
 bool slc_config_check(const struct slc_config *config, struct slc_error *error)
 {
+    if (has_pending(config))
+        return slc_fail(error, SLC_ERR_CONFIG,
+                        "the configuration's references to the wallet are "
+                        "not resolved here");
     if (!check_dialect(config, error))
         return false;
     if (slc_config_bytes(config, "load.chunk_bytes") * 4 > slc_config_bytes(config, "load.memory"))
@@ -495,6 +528,47 @@ bool slc_config_check(const struct slc_config *config, struct slc_error *error)
                         slc_config_where(config, "load.memory"),
                         slc_config_where(config, "load.chunk_bytes"));
     return check_scale_range(config, error);
+}
+
+/* ---- Secrets ---------------------------------------------------------- */
+
+static bool resolve(struct setting *setting, const struct slc_option *option, struct slc_str key,
+                    const struct slc_config_secrets *secrets, struct slc_error *error)
+{
+    struct slc_value value;
+    struct slc_error why = {0};
+    bool secret;
+
+    if (!setting->is_pending)
+        return true;
+    if (!slc_value_put_secrets(option, key, &setting->value, secrets, &value, &secret, &why))
+        return slc_fail(error, why.code, "%s (from %s)", why.message, setting->where);
+    if (secret) {
+        setting->written = setting->value.text;
+        setting->value.text = NULL;
+    }
+    slc_value_release(&setting->value);
+    setting->value = value;
+    setting->is_pending = false;
+    return true;
+}
+
+bool slc_config_put_secrets(struct slc_config *config, const struct slc_config_secrets *secrets,
+                            struct slc_error *error)
+{
+    for (size_t i = 0; i < slc_option_count(); i++)
+        if (!resolve(&config->settings[i], slc_option_at(i), slc_str_from(slc_option_at(i)->key),
+                     secrets, error))
+            return false;
+    for (size_t i = 0; i < config->column_count; i++)
+        for (int step = 0; step < SLC_COLUMN_STEPS; step++) {
+            const struct slc_option *option = slc_column_step_option((enum slc_column_step)step);
+
+            if (!resolve(&config->columns[i]->steps[step], option, slc_str_from(option->key),
+                         secrets, error))
+                return false;
+        }
+    return true;
 }
 
 /* ---- Reading ---------------------------------------------------------- */
@@ -606,7 +680,10 @@ const char *slc_config_where(const struct slc_config *config, const char *key)
 void slc_config_show(const struct slc_config *config, const struct slc_option *option,
                      struct slc_buf *buf)
 {
-    slc_value_show(option, slc_str_from(setting_of(config, option->key)->value.text), buf);
+    const struct setting *setting = setting_of(config, option->key);
+
+    slc_value_show(option, slc_str_from(setting->written ? setting->written : setting->value.text),
+                   buf);
 }
 
 const char *slc_config_column(const struct slc_config *config, struct slc_str name,
@@ -619,6 +696,15 @@ const char *slc_config_column(const struct slc_config *config, struct slc_str na
     if (!find_column(config, name, &place))
         return NULL;
     return config->columns[place]->steps[known].value.text;
+}
+
+const char *slc_config_column_shown(const struct slc_config *config, size_t i,
+                                    enum slc_column_step step)
+{
+    const struct setting *setting = &config->columns[i]->steps[step];
+
+    assert(i < config->column_count && step < SLC_COLUMN_STEPS);
+    return setting->written ? setting->written : setting->value.text;
 }
 
 size_t slc_config_column_count(const struct slc_config *config)

@@ -42,6 +42,7 @@ enum slc_option_flag {
     SLC_OPTION_SECRET = 1 << 1,     /* never shown, in no error and no log */
     SLC_OPTION_URL = 1 << 2,        /* a password inside is shown as *** */
     SLC_OPTION_PER_COLUMN = 1 << 3, /* stands for prep.columns.NAME.STEP, for any NAME */
+    SLC_OPTION_PLAIN = 1 << 4,      /* must hold no ${wallet:NAME}: it is needed to find them */
 };
 
 struct slc_option {
@@ -115,8 +116,28 @@ bool slc_config_set_value(struct slc_config *config, const char *key, struct slc
 bool slc_config_apply_ticket(struct slc_config *config, struct json_object *options,
                              struct slc_error *error);
 
+/* Who knows the secrets that values refer to. */
+struct slc_config_secrets {
+    /* Append the secret `name` to `value`. The message of an error says what to
+     * do; the option that wants it is put in front. */
+    bool (*look_up)(void *state, struct slc_str name, struct slc_buf *value,
+                    struct slc_error *error);
+    void *state;
+};
+
+/* Put the secrets in. From every source but a ticket, which comes from outside,
+ * a value may hold ${wallet:NAME}; $${ stands for ${ itself, and any other ${ is
+ * an error. Within a URL (SLC_OPTION_URL) a secret is percent-encoded; a
+ * reference that is the whole value stands for it as it is. Such a value is
+ * checked here and not when it is set, is erased when the configuration goes,
+ * and is shown as it was written. Without any reference nothing is looked up.
+ * Call it when all sources are applied. Errors: CONFIG, MEMORY, and those of
+ * `look_up`. */
+bool slc_config_put_secrets(struct slc_config *config, const struct slc_config_secrets *secrets,
+                            struct slc_error *error);
+
 /* What no single option can tell: values that contradict each other. Call it
- * when all sources are applied. */
+ * when all sources are applied and the secrets are put in. */
 bool slc_config_check(const struct slc_config *config, struct slc_error *error);
 
 /* ---- Reading it ------------------------------------------------------- */
@@ -174,6 +195,9 @@ size_t slc_config_column_count(const struct slc_config *config);
 const char *slc_config_column_name(const struct slc_config *config, size_t i);
 /* The i-th column's value for a step, or NULL. */
 const char *slc_config_column_value(const struct slc_config *config, size_t i,
+                                    enum slc_column_step step);
+/* The same as it may be shown. */
+const char *slc_config_column_shown(const struct slc_config *config, size_t i,
                                     enum slc_column_step step);
 /* The same as a number: the place among the step's choices (which are those of
  * prep.impute, prep.scale, prep.downcast), 0 or 1 for SCALE_CLIP, JSON_REPAIR

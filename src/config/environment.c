@@ -76,6 +76,15 @@ static void append_percent_encoded(struct slc_buf *buf, const char *text)
     }
 }
 
+/* "${wallet:NAME}" and nothing else: that is looked up and encoded later. */
+static bool is_reference(const char *text)
+{
+    static const char start[] = "${wallet:";
+    const char *end = strchr(text, '}');
+
+    return strncmp(text, start, sizeof(start) - 1) == 0 && end && !end[1];
+}
+
 /* The old service had Redis on its own machine: RED_PORT, and PASS where Redis
  * wanted a password. PASS alone says nothing about where Redis is. */
 static bool apply_old_redis(struct slc_config *config, char *const *environment,
@@ -96,7 +105,10 @@ static bool apply_old_redis(struct slc_config *config, char *const *environment,
     slc_buf_append_text(&url, "redis://");
     if (password) {
         slc_buf_append_byte(&url, ':');
-        append_percent_encoded(&url, password);
+        if (is_reference(password))
+            slc_buf_append_text(&url, password);
+        else
+            append_percent_encoded(&url, password);
         slc_buf_append_byte(&url, '@');
     }
     slc_buf_printf(&url, "127.0.0.1:%" PRId64 "/0", port);

@@ -34,6 +34,13 @@ bool slc_value_parse_items(const struct slc_option *option, struct slc_str key,
                            const struct slc_str *items, size_t count, struct slc_value *ret_value,
                            struct slc_error *error);
 
+/* A value as it was written that holds "${": kept until the secrets are put in.
+ * Nothing of it is checked but its size. Errors: CONFIG, MEMORY. */
+struct slc_input;
+bool slc_value_keep(const struct slc_option *option, struct slc_str key,
+                    const struct slc_input *input, struct slc_value *ret_value,
+                    struct slc_error *error);
+
 /* `text` as it may be shown for this option: secrets hidden, clipped. */
 void slc_value_show(const struct slc_option *option, struct slc_str text, struct slc_buf *buf);
 
@@ -56,6 +63,16 @@ struct slc_input {
     size_t count;
     bool is_list;
 };
+
+/* True when it holds "${". */
+bool slc_input_has_reference(const struct slc_input *input);
+
+/* What the references in a kept value stand for, checked. `*ret_secret` says
+ * that there were any (and not only escapes). Errors: CONFIG, MEMORY, those of
+ * the look-up; the value is not in their messages. */
+bool slc_value_put_secrets(const struct slc_option *option, struct slc_str key,
+                           const struct slc_value *kept, const struct slc_config_secrets *secrets,
+                           struct slc_value *ret_value, bool *ret_secret, struct slc_error *error);
 
 /* Set any key, columns included, unless a higher source did already. Errors
  * carry the source. */

@@ -286,6 +286,7 @@ static const struct slc_option options[] = {
      .kind = SLC_OPTION_TEXT,
      .default_text = "",
      .max = 4095,
+     .flags = SLC_OPTION_PLAIN,
      .help = "Where sluice keeps the hash of its key and the private server's data. Empty: "
              "$XDG_STATE_HOME/sluice, else $HOME/.local/state/sluice, else /var/lib/sluice."},
     {.key = "watch",
@@ -577,6 +578,28 @@ static const struct slc_option options[] = {
      .max = 4095,
      .help = "A public key file whose SHA256 fingerprint is accepted as a key, as the old service "
              "did. A public key's fingerprint is no secret: leave it empty where you can."},
+
+    {.key = "wallet.path",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .flags = SLC_OPTION_PLAIN,
+     .help = "The encrypted file of `sluice wallet`, for ${wallet:NAME} in any value. Empty: wallet "
+             "in the state directory."},
+    {.key = "wallet.passphrase_file",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .flags = SLC_OPTION_PLAIN,
+     .help = "The file that holds the wallet's passphrase. Empty: the systemd credential or "
+             "container secret sluice-wallet, the key of that name in the session keyring, else a "
+             "terminal is asked."},
+    {.key = "wallet.secret_service",
+     .kind = SLC_OPTION_BOOL,
+     .default_text = "false",
+     .flags = SLC_OPTION_PLAIN,
+     .help = "Ask the desktop's Secret Service (service \"sluice\", username NAME, as Python's "
+             "keyring keeps them) for names that the wallet does not have."},
 
     {.key = "limits.rate",
      .kind = SLC_OPTION_RATE,

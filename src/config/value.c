@@ -13,11 +13,19 @@
 
 enum { SHOWN_BYTES = 80, ITEM_DEPTH = 4 };
 
+/* Any value may have come from the wallet. */
+static void erase(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
 void slc_value_release(struct slc_value *value)
 {
-    free(value->text);
+    erase(value->text);
     for (size_t i = 0; i < value->item_count; i++)
-        free(value->items[i]);
+        erase(value->items[i]);
     free(value->items);
     *value = (struct slc_value){0};
 }

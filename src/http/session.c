@@ -12,7 +12,6 @@
 #include "base/time.h"
 
 enum {
-    KEYS_MAX = 8,
     STRIPES = 32,
     TTL_DEFAULT = 600,
     FREE_GUESSES_DEFAULT = 3,
@@ -24,7 +23,7 @@ enum {
 
 struct slc_sessions {
     struct slc_sessions_options options;
-    struct slc_auth_key keys[KEYS_MAX];
+    struct slc_auth_key keys[SLC_SESSION_KEYS_MAX];
     /* Attempts of one network go one after the other, or guesses made at the
      * same time would all be counted as the first one. */
     pthread_mutex_t stripes[STRIPES];
@@ -48,11 +47,11 @@ struct slc_sessions *slc_sessions_new(const struct slc_sessions_options *options
     struct slc_sessions *sessions;
     struct slc_sessions_options *own;
 
-    if (options->key_count < 1 || options->key_count > KEYS_MAX || options->cookie_ttl_sec < 0 ||
+    if (options->key_count < 1 || options->key_count > SLC_SESSION_KEYS_MAX || options->cookie_ttl_sec < 0 ||
         options->address_ttl_sec < 0 || options->free_guesses < 0 || options->first_delay_sec < 0 ||
         options->max_delay_sec < 0) {
         slc_fail(error, SLC_ERR_CONFIG, "sessions need 1 to %d keys and no negative times",
-                 KEYS_MAX);
+                 SLC_SESSION_KEYS_MAX);
         return NULL;
     }
     sessions = calloc(1, sizeof(*sessions));

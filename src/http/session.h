@@ -22,6 +22,8 @@
 #include "http/request.h"
 #include "http/response.h"
 
+enum { SLC_SESSION_KEYS_MAX = 40 };
+
 /* What an entry is about; each kind has a space of keys of its own. */
 enum slc_session_kind {
     SLC_SESSION_TOKEN,   /* key: hash of a cookie's token */
@@ -61,7 +63,7 @@ struct slc_sessions;
 
 struct slc_sessions_options {
     const struct slc_auth_key *keys; /* copied; any of them is right */
-    size_t key_count;                /* 1 to 8 */
+    size_t key_count;                /* 1 to SLC_SESSION_KEYS_MAX */
     int64_t cookie_ttl_sec;          /* 0 means 600 */
     int64_t address_ttl_sec; /* how long an approval counts for the address; 0: not at all */
     bool secure_cookie;      /* add "; Secure" (behind TLS) */

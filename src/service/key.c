@@ -128,6 +128,18 @@ static bool kept_key(const char *state_dir, struct slc_service_keys *keys, struc
     return make_key(name, keys, error);
 }
 
+static bool add_tokens(const char *state_dir, struct slc_service_keys *keys,
+                       struct slc_error *error)
+{
+    struct slc_tokens tokens;
+
+    if (!slc_tokens_read(state_dir, &tokens, error))
+        return false;
+    for (size_t i = 0; i < tokens.count; i++)
+        keys->keys[keys->count++] = tokens.items[i].key;
+    return true;
+}
+
 bool slc_service_keys(const struct slc_config *config, const char *state_dir,
                       struct slc_service_keys *ret_keys, struct slc_error *error)
 {
@@ -144,6 +156,7 @@ bool slc_service_keys(const struct slc_config *config, const char *state_dir,
         good = slc_auth_key_make(given, &keys.keys[keys.count++], error);
     if (good && *ssh)
         good = add_ssh_key(ssh, &keys, error);
+    good = good && add_tokens(state_dir, &keys, error);
     if (good)
         *ret_keys = keys;
     OPENSSL_cleanse(&keys, sizeof(keys));

@@ -8,8 +8,9 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "http/auth_key.h"
+#include "service/tokens.h"
 
-enum { SLC_SERVICE_KEYS_MAX = 2, SLC_SSH_FINGERPRINT_BYTES = 7 + 44 + 1 };
+enum { SLC_SERVICE_KEYS_MAX = 2 + SLC_TOKENS_MAX, SLC_SSH_FINGERPRINT_BYTES = 7 + 44 + 1 };
 
 struct slc_service_keys {
     struct slc_auth_key keys[SLC_SERVICE_KEYS_MAX];
@@ -20,7 +21,8 @@ struct slc_service_keys {
 
 /* The keys by the configuration: auth.key (a secret, or its hash in the text
  * form of http/auth_key.h), else the one whose hash is in `state_dir`/key.hash,
- * which is made when it is missing; and the fingerprint of auth.ssh_public_key.
+ * which is made when it is missing; the fingerprint of auth.ssh_public_key; and
+ * the tokens of service/tokens.h.
  * Errors: CONFIG (a key file that is none), IO, NOT_FOUND, MEMORY, INTERNAL. */
 bool slc_service_keys(const struct slc_config *config, const char *state_dir,
                       struct slc_service_keys *ret_keys, struct slc_error *error);
