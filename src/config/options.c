@@ -314,6 +314,13 @@ static const struct slc_option options[] = {
      .old_variable = "REPLICA_REGISTRY",
      .check = check_no_space,
      .help = "The Redis list that holds the names of the replicas."},
+    {.key = "store.lease",
+     .kind = SLC_OPTION_DURATION,
+     .default_text = "60",
+     .min = 1,
+     .max = DAY,
+     .help = "How long a load that stands still keeps the right to replace its replica. Loads of "
+             "one replica wait for each other, up to redis.patience."},
     {.key = "store.on_duplicate",
      .kind = SLC_OPTION_ENUM,
      .default_text = "last",

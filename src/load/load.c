@@ -62,6 +62,7 @@ struct load {
     const int64_t *row_columns;
     int64_t n_row_columns;
     struct slc_row_layout layout;
+    struct slc_store_base base;
     int64_t started_usec;
     bool only_rejects; /* no row was taken, and all rejects are written */
 };
@@ -312,7 +313,6 @@ static bool settle_counts(struct load *load, const struct slc_store_counts *coun
 
 static bool commit(struct load *load, struct slc_store_load *store, struct slc_error *error)
 {
-    SLC_AUTO_BUF struct slc_buf where = {0};
     struct slc_metadata_input input = {
         .job = load->job,
         .result = load->result,
@@ -329,10 +329,6 @@ static bool commit(struct load *load, struct slc_store_load *store, struct slc_e
     int64_t n_fields;
 
     enter(load, SLC_STAGE_COMMIT);
-    slc_store_load_layout(store, &where);
-    input.where = slc_buf_view(&where);
-    if (where.failed)
-        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the metadata");
     load->result->seconds = seconds_since(load->started_usec);
     return slc_metadata_build(&input, &load->arena, &fields, &n_fields, error) &&
            slc_store_load_commit(store, fields, n_fields, error);
@@ -382,6 +378,10 @@ static bool deliver_once(struct load *load, bool again, struct slc_error *error)
         .n_rows = load->survey.n_rows,
         .n_chunks = load->survey.n_chunks,
         .memory_bytes = slc_config_bytes(config, "load.memory") / 4,
+        .lease_msec = (int64_t)(slc_config_seconds(config, "store.lease") * 1e3),
+        .lease_wait_msec = (int64_t)(slc_config_seconds(config, "redis.patience") * 1e3),
+        .base = &load->base,
+        .cancel = load->job->cancel,
         .again = again,
     };
     struct slc_store_counts counts;

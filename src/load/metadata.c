@@ -258,7 +258,6 @@ bool slc_metadata_build(const struct slc_metadata_input *input, struct slc_arena
     add_counts(&b);
     add_text(&b, "LOAD_ID", input->result->load_id);
     add_text(&b, "SOURCE_SHA256", input->result->sha256);
-    add(&b, "LAYOUT", input->where);
     add_text(&b, "SLUICE_VERSION", SLC_VERSION);
     add(&b, "KEY_ORDER", input->key_order);
     slc_buf_release(&b.text);

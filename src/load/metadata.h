@@ -16,7 +16,7 @@ struct slc_metadata_input {
     const struct slc_outcome *outcomes;
     const struct slc_row_layout *layout;
     int64_t index_field;                 /* -1: none */
-    struct slc_str key_order, where;     /* JSON: KEY_ORDER, LAYOUT */
+    struct slc_str key_order;            /* JSON */
     struct slc_str plan_document, drift; /* JSON */
 };
 

@@ -7,8 +7,12 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "store/exchange.h"
+#include "store/garbage.h"
+#include "store/lease.h"
 
 #define CONNECTION_NAME "sluice"
+
+enum { MOST_BYTES = 4 << 20 };
 
 bool slc_load_id_is_valid(struct slc_str load_id)
 {
@@ -37,6 +41,10 @@ struct slc_str slc_announcement_text(struct slc_arena *arena,
     slc_json_int64(&json, announcement->started_usec);
     slc_json_key(&json, "owner");
     slc_json_string(&json, announcement->owner);
+    if (announcement->document.data) {
+        slc_json_key(&json, "layout");
+        slc_json_string(&json, announcement->document);
+    }
     slc_buf_append_byte(&json, '}');
     return json.failed ? (struct slc_str){0} : slc_arena_copy(arena, slc_buf_view(&json));
 }
@@ -62,7 +70,7 @@ bool slc_announcement_parse(struct slc_arena *arena, struct slc_str text,
     struct json_object *object = NULL, *started;
     bool good = false;
 
-    if (tokener && text.len < 65536) {
+    if (tokener && text.len < MOST_BYTES) {
         json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
         object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
     }
@@ -70,6 +78,7 @@ bool slc_announcement_parse(struct slc_arena *arena, struct slc_str text,
         json_object_object_get_ex(object, "started_usec", &started)) {
         ret->name = member(arena, object, "name");
         ret->owner = member(arena, object, "owner");
+        ret->document = member(arena, object, "layout");
         ret->started_usec = json_object_get_int64(started);
         good = ret->name.data && ret->owner.data;
     }
@@ -138,16 +147,23 @@ static bool close_connection_of(struct slc_redis *redis, struct slc_str load_id,
 }
 
 bool slc_load_remove(struct slc_redis *redis, struct slc_str registry_key, struct slc_str load_id,
-                     struct slc_str name, struct slc_error *error)
+                     struct slc_str name, struct slc_str document, struct slc_error *error)
 {
     SLC_AUTO_ARENA struct slc_arena arena = {0};
     struct slc_str hash = slc_store_staging_hash(&arena, registry_key);
     struct slc_str key = slc_store_staging_key(&arena, registry_key, load_id, name);
+    struct slc_str lease = slc_store_lease_key(&arena, registry_key, name);
+    bool current = false;
 
-    /* No MULTI, which a server refuses that is out of memory. In this order: what
-     * is cut off in between is found again by its announcement. */
+    /* No MULTI, which a server refuses that is out of memory. In this order: a
+     * load without its lease cannot be committed any more, so that the answer
+     * whether it was is final; and what is cut off in between is found again by
+     * its announcement. */
     return slc_store_joined(hash, error) && slc_store_joined(key, error) &&
-           close_connection_of(redis, load_id, error) &&
+           slc_store_joined(lease, error) && close_connection_of(redis, load_id, error) &&
+           slc_lease_drop(redis, lease, load_id, error) &&
+           slc_store_is_current(redis, name, load_id, &current, error) &&
            slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), key) &&
+           (current || slc_garbage_remove_rows(redis, name, document, error)) &&
            slc_redis_call(redis, NULL, error, SLC_STR("HDEL"), hash, load_id);
 }

@@ -19,6 +19,7 @@ bool slc_load_id_is_valid(struct slc_str load_id);
 struct slc_announcement {
     struct slc_str name;
     struct slc_str owner;
+    struct slc_str document; /* where its rows are, as META's LAYOUT says it; data NULL: `rows` */
     int64_t started_usec;
 };
 
@@ -37,10 +38,11 @@ bool slc_load_mark_connection(struct slc_redis *redis, struct slc_str load_id,
                               struct slc_error *error);
 bool slc_load_unmark_connection(struct slc_redis *redis, struct slc_error *error);
 
-/* Unlink the staging key, then end the announcement. Commands of the
- * load that the server has not read yet would make the key again: its
- * connection, if the server still has one of that name, is closed first. */
+/* Take the load's lease from it, remove its rows, then end the announcement.
+ * Commands of the load that the server has not read yet would make the keys
+ * again: its connection, if the server still has one of that name, is closed
+ * first. A load that was committed after all keeps its rows. */
 bool slc_load_remove(struct slc_redis *redis, struct slc_str registry_key, struct slc_str load_id,
-                     struct slc_str name, struct slc_error *error);
+                     struct slc_str name, struct slc_str document, struct slc_error *error);
 
 #endif

@@ -1,53 +1,116 @@
 /* The swap: staging takes the replica's place, in one transaction. */
 #include <poll.h>
 
+#include "base/num.h"
 #include "base/time.h"
 #include "store/announce.h"
 #include "store/exchange.h"
+#include "store/garbage.h"
+#include "store/lease.h"
 #include "store/load.h"
 
 /* How long a connection lost in the middle of the swap is tried again. */
 enum { DOUBT_MS = 10000 };
 
-static bool swept(const struct slc_store_load *load, struct slc_error *error)
+static struct slc_str text_of(const struct slc_reply *reply)
 {
-    return slc_fail(error, SLC_ERR_CONFLICT,
-                    "the load of \"%.*s\" was taken for dead and cleared away before it was done; "
-                    "the old replica stays. Load it again",
-                    SLC_STR_ARG(load->options.name));
+    return reply->type == SLC_REPLY_STRING ? reply->text : (struct slc_str){0};
 }
 
-/* With the announcement and the rows under watch: both are still there. */
-static bool check_watched(struct slc_store_load *load, struct slc_error *error)
+static bool check_rows(const struct slc_store_load *load, const struct slc_reply *stored,
+                       struct slc_error *error)
+{
+    if (!load->layout->staged || stored->integer == load->counts.rows_written)
+        return true;
+    return slc_fail(error, SLC_ERR_VERIFY,
+                    "%lld rows were written to staging, but %lld are there; nothing was "
+                    "swapped. Does something else write to or evict from this server?",
+                    (long long)load->counts.rows_written, (long long)stored->integer);
+}
+
+/* The rows that the swap makes garbage: their load and the note of them, data
+ * NULL when they have no keys of their own. */
+struct replaced {
+    struct slc_str load_id, note;
+};
+
+static bool note_replaced(struct slc_store_load *load, const struct slc_reply *meta,
+                          struct replaced *replaced, struct slc_error *error)
+{
+    struct slc_str load_id = text_of(&meta->items[0]), document = text_of(&meta->items[1]);
+
+    *replaced = (struct replaced){0};
+    if (!document.data || !slc_load_id_is_valid(load_id))
+        return true;
+    replaced->load_id = slc_arena_copy(&load->arena, load_id);
+    return slc_store_joined(replaced->load_id, error) &&
+           slc_garbage_note(&load->arena, load->options.name, document, &replaced->note, error);
+}
+
+enum { LEASE_LEFT, LEASE_HELD, META_HELD, IS_ANNOUNCED, ROWS_HELD, N_HELD };
+
+/* This touches what is watched: the transaction is not carried out, and tried again. */
+static bool extend_lease(struct slc_store_load *load, struct slc_error *error)
+{
+    char text[SLC_NUM_TEXT_BYTES];
+
+    return slc_redis_call(load->redis, NULL, error, SLC_STR("PEXPIRE"), load->lease_key,
+                          slc_lease_msec(load, text));
+}
+
+/* What was found under watch: the swap is ours to do. */
+static bool judge(struct slc_store_load *load, struct slc_reply *const held[N_HELD],
+                  struct replaced *replaced, struct slc_error *error)
+{
+    const struct slc_reply *meta = held[META_HELD];
+
+    if (!slc_str_eq(text_of(held[LEASE_HELD]), load->options.load_id) ||
+        held[IS_ANNOUNCED]->integer != 1)
+        return slc_lease_lost(load, error);
+    if (meta->count != 2)
+        return slc_fail(error, SLC_ERR_SERVER, "Redis did not answer HMGET as it should");
+    /* It must not run out before the transaction. */
+    return (held[LEASE_LEFT]->integer >= load->options.lease_msec / 4 ||
+            extend_lease(load, error)) &&
+           slc_lease_check_base(load, text_of(&meta->items[0]), error) &&
+           check_rows(load, held[ROWS_HELD], error) && note_replaced(load, meta, replaced, error);
+}
+
+/* All in one round trip, with only what belongs to this replica under watch, so
+ * that the loads of others are not in the way. */
+static bool check_watched(struct slc_store_load *load, struct replaced *replaced,
+                          struct slc_error *error)
 {
     struct slc_redis *redis = load->redis;
-    SLC_AUTO_REPLY struct slc_reply *announced = NULL, *stored = NULL;
+    struct slc_reply *held[N_HELD] = {0};
+    bool good;
 
-    if (!slc_redis_call(redis, NULL, error, SLC_STR("WATCH"), load->staging_hash, load->staging_key,
-                        load->options.name, load->meta_key, load->options.registry_key) ||
-        !slc_redis_call(redis, &announced, error, SLC_STR("HEXISTS"), load->staging_hash,
-                        load->options.load_id) ||
-        !slc_redis_call(redis, &stored, error, SLC_STR("HLEN"), load->staging_key))
-        return false;
-    if (announced->integer != 1)
-        return swept(load, error);
-    if (stored->integer != load->counts.rows_written)
-        return slc_fail(error, SLC_ERR_VERIFY,
-                        "%lld rows were written to staging, but %lld are there; nothing was "
-                        "swapped. Does something else write to or evict from this server?",
-                        (long long)load->counts.rows_written, (long long)stored->integer);
-    /* A command that fails inside of EXEC does not undo the ones before it. */
-    return slc_store_expect_type(redis, load->options.registry_key, "list", error) &&
-           slc_store_expect_type(redis, load->options.name, "hash", error) &&
-           slc_store_expect_type(redis, load->meta_key, "hash", error);
+    good = slc_redis_append_call(redis, error, SLC_STR("WATCH"), load->lease_key, load->staging_key,
+                                 load->options.name, load->meta_key) &&
+           slc_redis_append_call(redis, error, SLC_STR("PTTL"), load->lease_key) &&
+           slc_redis_append_call(redis, error, SLC_STR("GET"), load->lease_key) &&
+           slc_redis_append_call(redis, error, SLC_STR("HMGET"), load->meta_key, SLC_STR("LOAD_ID"),
+                                 SLC_STR("LAYOUT")) &&
+           slc_redis_append_call(redis, error, SLC_STR("HEXISTS"), load->staging_hash,
+                                 load->options.load_id) &&
+           slc_redis_append_call(redis, error, SLC_STR("HLEN"), load->staging_key);
+    good = slc_store_replies(redis, good, held, N_HELD, error) &&
+           judge(load, held, replaced, error) &&
+           /* A command that fails inside of EXEC does not undo the ones before it. */
+           slc_store_expect_type(redis, load->options.registry_key, "list", error) &&
+           slc_store_expect_type(redis, load->options.name, "hash", error);
+    for (size_t i = 0; i < N_HELD; i++)
+        slc_reply_free(held[i]);
+    return good;
 }
 
 static bool append_meta(struct slc_store_load *load, const struct slc_meta_field *fields,
                         int64_t n_fields, struct slc_error *error)
 {
     size_t argc = 2;
-    bool has_id = false;
-    struct slc_str *argv = slc_arena_calloc(&load->arena, 2 * (size_t)n_fields + 4, sizeof(*argv));
+    bool has_id = false, has_layout = false;
+    struct slc_str *argv = slc_arena_calloc(&load->arena, 2 * (size_t)n_fields + 6, sizeof(*argv));
+    SLC_AUTO_BUF struct slc_buf document = {0};
 
     if (!argv)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a replica's metadata");
@@ -57,46 +120,58 @@ static bool append_meta(struct slc_store_load *load, const struct slc_meta_field
         argv[argc++] = slc_str_from(fields[i].name);
         argv[argc++] = fields[i].value;
         has_id = has_id || slc_str_is(argv[argc - 2], "LOAD_ID");
+        has_layout = has_layout || slc_str_is(argv[argc - 2], "LAYOUT");
     }
-    /* What tells whose the replica is must not be missing. */
+    /* What tells whose the rows are and where must not be missing. */
     if (!has_id) {
         argv[argc++] = SLC_STR("LOAD_ID");
         argv[argc++] = load->options.load_id;
     }
+    if (!has_layout) {
+        slc_layout_document(load, true, &document);
+        argv[argc++] = SLC_STR("LAYOUT");
+        argv[argc++] = slc_buf_view(&document);
+    }
+    if (document.failed)
+        return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a replica's metadata");
     return slc_redis_append(load->redis, argc, argv, error);
 }
 
 /* UNLINK first: RENAME over a key frees it at once, and the server stands still
  * for as long as that takes. */
 static bool append_swap(struct slc_store_load *load, const struct slc_meta_field *fields,
-                        int64_t n_fields, struct slc_error *error)
+                        int64_t n_fields, const struct replaced *replaced, struct slc_error *error)
 {
     struct slc_redis *redis = load->redis;
     struct slc_str name = load->options.name, registry = load->options.registry_key;
 
     return slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
            slc_redis_append_call(redis, error, SLC_STR("UNLINK"), name, load->meta_key) &&
-           (load->counts.rows_written == 0 ||
+           (!load->layout->staged || load->counts.rows_written == 0 ||
             slc_redis_append_call(redis, error, SLC_STR("RENAME"), load->staging_key, name)) &&
            append_meta(load, fields, n_fields, error) &&
            slc_redis_append_call(redis, error, SLC_STR("LREM"), registry, SLC_STR("0"), name) &&
            slc_redis_append_call(redis, error, SLC_STR("LPUSH"), registry, name) &&
+           (!replaced->note.data ||
+            slc_redis_append_call(redis, error, SLC_STR("HSET"), load->garbage_hash,
+                                  replaced->load_id, replaced->note)) &&
            slc_redis_append_call(redis, error, SLC_STR("HDEL"), load->staging_hash,
-                                 load->options.load_id);
+                                 load->options.load_id) &&
+           slc_redis_append_call(redis, error, SLC_STR("DEL"), load->lease_key);
 }
 
 /* One try; `*ret_done` false when a watched key changed meanwhile. */
 static bool swap(struct slc_store_load *load, const struct slc_meta_field *fields, int64_t n_fields,
-                 bool *ret_done, struct slc_error *error)
+                 bool *ret_done, struct replaced *replaced, struct slc_error *error)
 {
     bool good;
 
-    if (!check_watched(load, error)) {
+    if (!check_watched(load, replaced, error)) {
         if (slc_redis_is_idle(load->redis))
             (void)slc_redis_call(load->redis, NULL, NULL, SLC_STR("UNWATCH"));
         return false;
     }
-    good = append_swap(load, fields, n_fields, error);
+    good = append_swap(load, fields, n_fields, replaced, error);
     load->in_doubt = good;
     *ret_done = false;
     good = slc_store_exec(load->redis, good, ret_done, NULL, error);
@@ -118,60 +193,71 @@ static bool reopen_patiently(struct slc_redis *redis, struct slc_error *error)
     return true;
 }
 
-/* Was the transaction whose answer was lost carried out? Writing the
- * announcement anew in the same step makes sure that it is not carried out
- * later: the transaction watches it. */
+/* Write the lease, which the transaction watches, anew, so that it is not
+ * carried out later; `*ret_done` false when the lease changed in that moment. */
+static bool renew_lease(struct slc_store_load *load, bool *ret_done, struct slc_error *error)
+{
+    char text[SLC_NUM_TEXT_BYTES];
+    struct slc_str msec = slc_lease_msec(load, text);
+
+    return slc_store_exec(load->redis,
+                          slc_redis_append_call(load->redis, error, SLC_STR("MULTI")) &&
+                              slc_redis_append_call(load->redis, error, SLC_STR("SET"),
+                                                    load->lease_key, load->options.load_id,
+                                                    SLC_STR("PX"), msec),
+                          ret_done, NULL, error);
+}
+
+/* Was the transaction whose answer was lost carried out? It ended the lease if
+ * it was. */
 static bool settle_doubt(struct slc_store_load *load, bool *ret_done, struct slc_error *error)
 {
     struct slc_redis *redis = load->redis;
-    SLC_AUTO_REPLY struct slc_reply *results = NULL;
-    bool executed, announced;
+    struct slc_reply *held[2] = {0};
+    bool good, ours, renewed = true;
 
     if (!reopen_patiently(redis, error) ||
         !slc_load_mark_connection(redis, load->options.load_id, error))
         return false;
-    if (!slc_store_exec(redis,
-                        slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
-                            slc_redis_append_call(redis, error, SLC_STR("HGET"), load->meta_key,
-                                                  SLC_STR("LOAD_ID")) &&
-                            slc_redis_append_call(redis, error, SLC_STR("HEXISTS"),
-                                                  load->staging_hash, load->options.load_id) &&
-                            slc_redis_append_call(redis, error, SLC_STR("HSET"), load->staging_hash,
-                                                  load->options.load_id, load->announcement),
-                        &executed, &results, error))
+    good = slc_redis_append_call(redis, error, SLC_STR("WATCH"), load->lease_key) &&
+           slc_redis_append_call(redis, error, SLC_STR("GET"), load->lease_key) &&
+           slc_redis_append_call(redis, error, SLC_STR("HGET"), load->meta_key, SLC_STR("LOAD_ID"));
+    good = slc_store_replies(redis, good, held, 2, error);
+    ours = good && slc_str_eq(text_of(held[0]), load->options.load_id);
+    *ret_done = good && slc_str_eq(text_of(held[1]), load->options.load_id);
+    slc_reply_free(held[0]);
+    slc_reply_free(held[1]);
+    if (!good)
         return false;
-    if (!executed || results->count != 3)
-        return slc_fail(error, SLC_ERR_SERVER, "Redis at %.300s did not answer a transaction",
-                        slc_redis_where(redis));
-    load->in_doubt = false;
-    *ret_done = results->items[0].type == SLC_REPLY_STRING &&
-                slc_str_eq(results->items[0].text, load->options.load_id);
-    announced = results->items[1].integer == 1;
-    if ((*ret_done || !announced) && !slc_redis_call(redis, NULL, error, SLC_STR("HDEL"),
-                                                     load->staging_hash, load->options.load_id))
-        return *ret_done; /* a sweep removes it */
-    return *ret_done || announced || swept(load, error);
+    if (ours && !*ret_done)
+        good = renew_lease(load, &renewed, error);
+    else
+        good = slc_redis_call(redis, NULL, error, SLC_STR("UNWATCH"));
+    load->in_doubt = !good || !renewed;
+    return good && (ours || *ret_done || slc_lease_lost(load, error));
 }
 
 /* `error` may be filled in although a later try went well. */
 static bool swap_or_settle(struct slc_store_load *load, const struct slc_meta_field *fields,
-                           int64_t n_fields, bool *ret_done, struct slc_error *error)
+                           int64_t n_fields, bool *ret_done, struct replaced *replaced,
+                           struct slc_error *error)
 {
     if (load->in_doubt)
         return settle_doubt(load, ret_done, error);
-    return swap(load, fields, n_fields, ret_done, error) || load->in_doubt;
+    return swap(load, fields, n_fields, ret_done, replaced, error) || load->in_doubt;
 }
 
 bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_field *fields,
                            int64_t n_fields, struct slc_error *error)
 {
+    struct replaced replaced = {0};
     struct slc_error reason;
     bool done = false;
 
     if (load->stage != LOAD_FINISHED)
         return slc_fail(error, SLC_ERR_INTERNAL, "a load is committed that was not finished");
     for (int i = 0; i < SLC_STORE_ATTEMPTS && !done; i++) {
-        if (!swap_or_settle(load, fields, n_fields, &done, &reason)) {
+        if (!swap_or_settle(load, fields, n_fields, &done, &replaced, &reason)) {
             if (error)
                 *error = reason;
             return false;
@@ -179,10 +265,14 @@ bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_fi
     }
     if (!done)
         return slc_fail(error, SLC_ERR_SERVER,
-                        "the replica \"%.*s\" could not be swapped, because other loads were ahead "
-                        "%d times; try again",
+                        "the replica \"%.*s\" could not be swapped, because it was changed "
+                        "meanwhile, %d times; try again",
                         SLC_STR_ARG(load->options.name), SLC_STORE_ATTEMPTS);
     load->stage = LOAD_OVER;
     (void)slc_load_unmark_connection(load->redis, NULL);
+    /* What is not removed now is when the next load or the next start sweeps. */
+    if (replaced.note.data && slc_redis_is_idle(load->redis))
+        (void)slc_garbage_collect(load->redis, load->garbage_hash, replaced.load_id, replaced.note,
+                                  NULL);
     return true;
 }

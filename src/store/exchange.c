@@ -35,6 +35,17 @@ struct slc_str slc_store_staging_key(struct slc_arena *arena, struct slc_str reg
     return slc_store_join(arena, registry_key, SLC_STR(":staging:"), load_id, tail);
 }
 
+struct slc_str slc_store_lease_key(struct slc_arena *arena, struct slc_str registry_key,
+                                   struct slc_str name)
+{
+    return slc_store_join(arena, registry_key, SLC_STR(":lease:"), name, SLC_STR(""));
+}
+
+struct slc_str slc_store_garbage_hash(struct slc_arena *arena, struct slc_str registry_key)
+{
+    return slc_store_join(arena, registry_key, SLC_STR(":garbage"), SLC_STR(""), SLC_STR(""));
+}
+
 struct slc_str slc_store_meta_key(struct slc_arena *arena, struct slc_str name)
 {
     return slc_store_join(arena, name, SLC_STR(".META"), SLC_STR(""), SLC_STR(""));

@@ -13,10 +13,13 @@
 struct slc_str slc_store_join(struct slc_arena *arena, struct slc_str a, struct slc_str b,
                               struct slc_str c, struct slc_str d);
 
-/* R:staging, R:staging:<load id>:NAME, NAME.META. */
+/* R:staging, R:staging:<load id>:NAME, R:lease:NAME, R:garbage, NAME.META. */
 struct slc_str slc_store_staging_hash(struct slc_arena *arena, struct slc_str registry_key);
 struct slc_str slc_store_staging_key(struct slc_arena *arena, struct slc_str registry_key,
                                      struct slc_str load_id, struct slc_str name);
+struct slc_str slc_store_lease_key(struct slc_arena *arena, struct slc_str registry_key,
+                                   struct slc_str name);
+struct slc_str slc_store_garbage_hash(struct slc_arena *arena, struct slc_str registry_key);
 struct slc_str slc_store_meta_key(struct slc_arena *arena, struct slc_str name);
 
 /* Fills in MEMORY and returns false when one of the joins above failed. */
@@ -45,10 +48,8 @@ bool slc_store_expect_type(struct slc_redis *redis, struct slc_str key, const ch
 /* NOT_FOUND, naming the replica; returns false. */
 bool slc_store_no_replica(struct slc_str name, struct slc_error *error);
 
-/* How often a transaction is tried again after a watched key changed. */
-/* Every load writes to the announcements and the registry, so with many at once
- * most tries of one find them changed: each costs some round trips, and someone
- * else's load was done meanwhile. 64 were not enough for six small loads. */
-enum { SLC_STORE_ATTEMPTS = 1024 };
+/* How often a transaction is tried again after a watched key changed. Only the
+ * replica's own keys are watched, and its lease keeps other loads away. */
+enum { SLC_STORE_ATTEMPTS = 16 };
 
 #endif

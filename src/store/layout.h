@@ -42,11 +42,15 @@ struct slc_layout {
     bool staged; /* the rows are one hash, which grows in the staging key and is renamed to NAME */
 
     /* ---- Writing a load (`load` is store/load.h's; `load->state` is the
-     * layout's own). The connection is idle in begin and verify. ---- */
+     * layout's own). The connection is idle in begin, prepare and verify. ---- */
 
-    /* Get ready; nothing is announced or written yet, but what the server can
-     * do may be asked. May be NULL. */
+    /* Get ready. Nothing is announced yet, so nothing may be written, but the
+     * server may be asked. May be NULL. */
     bool (*begin)(struct slc_store_load *load, struct slc_error *error);
+
+    /* Announced, and with the replica's lease: try out what the server can do,
+     * with no other keys than the load's. May be NULL. */
+    bool (*prepare)(struct slc_store_load *load, struct slc_error *error);
 
     /* A chunk's rows, ready for write(). Any thread, several at a time; `load`
      * does not change meanwhile. Fills in all of `out` but seq, n_rows and

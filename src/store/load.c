@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "store/announce.h"
 #include "store/exchange.h"
+#include "store/lease.h"
 #include "store/load.h"
 
 /* ---- Beginning ---- */
@@ -27,12 +28,16 @@ static bool copy_options(struct slc_store_load *load, const struct slc_store_loa
     load->staging_key =
         slc_store_staging_key(&load->arena, own->registry_key, own->load_id, own->name);
     load->meta_key = slc_store_meta_key(&load->arena, own->name);
-    load->announcement = slc_announcement_text(
-        &load->arena, &(struct slc_announcement){
-                          .name = own->name, .owner = own->owner, .started_usec = slc_now_usec()});
+    load->lease_key = slc_store_lease_key(&load->arena, own->registry_key, own->name);
+    load->garbage_hash = slc_store_garbage_hash(&load->arena, own->registry_key);
+    load->renewal = -1;
+    if (!own->base)
+        own->base = &load->own_base;
+    if (own->lease_msec <= 0)
+        own->lease_msec = SLC_LEASE_MSEC;
     return slc_store_joined(load->staging_hash, error) &&
            slc_store_joined(load->staging_key, error) && slc_store_joined(load->meta_key, error) &&
-           slc_store_joined(load->announcement, error);
+           slc_store_joined(load->lease_key, error) && slc_store_joined(load->garbage_hash, error);
 }
 
 /* The swap could not be done, or would hit what is not ours: said before the
@@ -41,14 +46,45 @@ static bool check_places(struct slc_store_load *load, struct slc_error *error)
 {
     return slc_store_expect_type(load->redis, load->options.registry_key, "list", error) &&
            slc_store_expect_type(load->redis, load->staging_hash, "hash", error) &&
+           slc_store_expect_type(load->redis, load->lease_key, "string", error) &&
+           slc_store_expect_type(load->redis, load->garbage_hash, "hash", error) &&
            slc_store_expect_type(load->redis, load->options.name, "hash", error) &&
            slc_store_expect_type(load->redis, load->meta_key, "hash", error);
 }
 
+/* What a try of this load that lost its connection has left. */
+static bool remove_earlier_try(struct slc_store_load *load, struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+    struct slc_announcement left = {0};
+
+    if (!load->options.again)
+        return true;
+    if (!slc_redis_call(load->redis, &reply, error, SLC_STR("HGET"), load->staging_hash,
+                        load->options.load_id))
+        return false;
+    if (reply->type == SLC_REPLY_STRING)
+        (void)slc_announcement_parse(&load->arena, reply->text, &left);
+    return slc_load_remove(load->redis, load->options.registry_key, load->options.load_id,
+                           load->options.name, left.document, error);
+}
+
 static bool announce(struct slc_store_load *load, struct slc_error *error)
 {
+    SLC_AUTO_BUF struct slc_buf document = {0};
     bool done;
 
+    slc_layout_document(load, false, &document);
+    if (document.failed)
+        return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a load");
+    load->document = slc_arena_copy(&load->arena, slc_buf_view(&document));
+    load->announcement = slc_announcement_text(
+        &load->arena, &(struct slc_announcement){.name = load->options.name,
+                                                 .owner = load->options.owner,
+                                                 .document = load->document,
+                                                 .started_usec = slc_now_usec()});
+    if (!slc_store_joined(load->announcement, error))
+        return false;
     return slc_store_exec(
         load->redis,
         slc_redis_append_call(load->redis, error, SLC_STR("MULTI")) &&
@@ -62,18 +98,17 @@ static void on_integer(void *context, int64_t command, int64_t value)
 {
     struct slc_store_load *load = context;
 
-    load->layout->on_integer(load, command, value);
+    if (!slc_lease_answered(load, command, value) && load->layout->on_integer)
+        load->layout->on_integer(load, command, value);
 }
 
 static bool open_pipe(struct slc_store_load *load, struct slc_error *error)
 {
     struct slc_pipe_options options = {
-        .window_bytes = load->options.window_bytes > 0 ? (size_t)load->options.window_bytes : 0};
+        .window_bytes = load->options.window_bytes > 0 ? (size_t)load->options.window_bytes : 0,
+        .on_integer = on_integer,
+        .context = load};
 
-    if (load->layout->on_integer) {
-        options.on_integer = on_integer;
-        options.context = load;
-    }
     load->pipe = slc_pipe_open(load->redis, &options, error);
     return load->pipe != NULL;
 }
@@ -102,16 +137,16 @@ bool slc_store_load_begin(struct slc_redis *redis, const struct slc_store_load_o
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a load");
     load->redis = redis;
     if (!find_layout(load, error) || !copy_options(load, options, error) ||
-        !check_places(load, error) ||
-        (options->again && !slc_load_remove(redis, load->options.registry_key,
-                                            load->options.load_id, load->options.name, error)) ||
+        !check_places(load, error) || !remove_earlier_try(load, error) ||
         !slc_load_mark_connection(redis, load->options.load_id, error) ||
         (load->layout->begin && !load->layout->begin(load, error))) {
         load->stage = LOAD_OVER; /* nothing to undo */
         slc_store_load_free(load);
         return false;
     }
-    if (!announce(load, error) || !open_pipe(load, error)) {
+    /* The lease is found by the announcement if we are killed with it. */
+    if (!announce(load, error) || !slc_lease_take(load, error) ||
+        (load->layout->prepare && !load->layout->prepare(load, error)) || !open_pipe(load, error)) {
         slc_store_load_free(load);
         return false;
     }
@@ -160,7 +195,7 @@ bool slc_store_load_write(struct slc_store_load *load, const struct slc_encoded 
         note_keys(load, encoded);
     }
     load->counts.rows_sent += encoded->n_rows;
-    return load->layout->write(load, encoded, error);
+    return slc_lease_keep(load, error) && load->layout->write(load, encoded, error);
 }
 
 /* ---- Verifying ---- */
@@ -176,7 +211,7 @@ bool slc_store_load_finish(struct slc_store_load *load, struct slc_store_counts 
         !slc_pipe_finish(load->pipe, error))
         return false;
     slc_pipe_status(load->pipe, &status);
-    load->integer_sum = status.integer_sum;
+    load->integer_sum = status.integer_sum - load->renewal_sum;
     slc_pipe_close(load->pipe);
     load->pipe = NULL;
     if (!load->layout->verify(load, error))
@@ -187,11 +222,6 @@ bool slc_store_load_finish(struct slc_store_load *load, struct slc_store_counts 
     if (ret_counts)
         *ret_counts = load->counts;
     return true;
-}
-
-void slc_store_load_layout(const struct slc_store_load *load, struct slc_buf *json)
-{
-    slc_layout_document(load, true, json);
 }
 
 struct slc_str slc_store_load_key_order(const struct slc_store_load *load)
@@ -217,7 +247,7 @@ void slc_store_load_abort(struct slc_store_load *load)
     /* Or we would be taken for what is to be closed. */
     if (slc_load_unmark_connection(load->redis, NULL))
         (void)slc_load_remove(load->redis, load->options.registry_key, load->options.load_id,
-                              load->options.name, NULL);
+                              load->options.name, load->document, NULL);
 }
 
 void slc_store_load_free(struct slc_store_load *load)

@@ -14,6 +14,9 @@ struct slc_store_load {
     struct slc_str staging_hash;
     struct slc_str staging_key;
     struct slc_str meta_key;
+    struct slc_str lease_key;
+    struct slc_str garbage_hash;
+    struct slc_str document; /* of all keys that the load may write */
     struct slc_str announcement;
     enum { LOAD_WRITING, LOAD_FINISHED, LOAD_OVER } stage;
 
@@ -25,6 +28,12 @@ struct slc_store_load {
     int64_t integer_sum;   /* of what they were answered with; once all are */
     struct slc_store_counts counts;
     struct slc_key_order order;
+
+    struct slc_store_base own_base; /* when the caller has none */
+    int64_t lease_usec;             /* when the lease was taken or renewed */
+    int64_t renewal;                /* the command that renews it and is not answered; -1 */
+    int64_t renewal_sum;            /* of the answers to renewals */
+    bool lease_lost;
 
     bool in_doubt; /* EXEC was sent and its answer did not come */
 };

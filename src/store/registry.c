@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/announce.h"
 #include "store/exchange.h"
+#include "store/garbage.h"
 #include "store/store.h"
 
 bool slc_store_no_replica(struct slc_str name, struct slc_error *error)
@@ -157,76 +159,138 @@ struct slc_str slc_meta_get(const struct slc_meta *meta, const char *name)
 
 /* ---- Removing ---- */
 
-/* Under watch: the name is a replica's, so that nothing else is removed. */
-static bool check_replica(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
-                          struct slc_str meta_key, struct slc_error *error)
-{
-    SLC_AUTO_REPLY struct slc_reply *exists = NULL, *registered = NULL;
+/* What a drop is about. */
+struct drop {
+    struct slc_redis *redis;
+    struct slc_str registry_key, name, meta_key, garbage_hash;
+    enum slc_drop what;
+    /* As found under watch; in `arena`. */
+    struct slc_arena *arena;
+    struct slc_str load_id, document, note; /* note: data NULL when the rows are NAME alone */
+};
 
-    if (!slc_redis_call(redis, NULL, error, SLC_STR("WATCH"), registry_key, meta_key) ||
-        !slc_redis_call(redis, &exists, error, SLC_STR("EXISTS"), meta_key))
-        return false;
-    if (exists->integer > 0)
-        return true;
-    if (!slc_redis_call(redis, &registered, error, SLC_STR("LRANGE"), registry_key, SLC_STR("0"),
-                        SLC_STR("-1")))
-        return false;
-    for (size_t i = 0; i < registered->count; i++)
-        if (slc_str_eq(registered->items[i].text, name))
-            return true;
-    return slc_store_no_replica(name, error);
+static struct slc_str text_of(const struct slc_reply *reply)
+{
+    return reply->type == SLC_REPLY_STRING ? reply->text : (struct slc_str){0};
 }
 
-static bool append_drop(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
-                        struct slc_str meta_key, enum slc_drop what, struct slc_error *error)
+/* Where its rows are, as the metadata say. */
+static bool find_rows(struct drop *drop, const struct slc_reply *meta, struct slc_error *error)
 {
-    bool good = slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
-                slc_redis_append_call(redis, error, SLC_STR("UNLINK"), name);
+    struct slc_str load_id = meta->count == 2 ? text_of(&meta->items[0]) : (struct slc_str){0};
+    struct slc_str document = meta->count == 2 ? text_of(&meta->items[1]) : (struct slc_str){0};
 
-    if (good && what == SLC_DROP_ALL)
+    drop->load_id = drop->document = drop->note = (struct slc_str){0};
+    if (!document.data || !slc_load_id_is_valid(load_id))
+        return true;
+    drop->load_id = slc_arena_copy(drop->arena, load_id);
+    drop->document = slc_arena_copy(drop->arena, document);
+    return slc_store_joined(drop->load_id, error) && slc_store_joined(drop->document, error) &&
+           slc_garbage_note(drop->arena, drop->name, document, &drop->note, error);
+}
+
+/* Under watch: the name is a replica's, so that nothing else is removed. */
+static bool check_replica(struct drop *drop, struct slc_error *error)
+{
+    struct slc_redis *redis = drop->redis;
+    struct slc_reply *replies[2] = {0};
+    SLC_AUTO_REPLY struct slc_reply *registered = NULL;
+    bool good, exists;
+
+    good = slc_redis_append_call(redis, error, SLC_STR("WATCH"), drop->meta_key) &&
+           slc_redis_append_call(redis, error, SLC_STR("EXISTS"), drop->meta_key) &&
+           slc_redis_append_call(redis, error, SLC_STR("HMGET"), drop->meta_key, SLC_STR("LOAD_ID"),
+                                 SLC_STR("LAYOUT"));
+    good = slc_store_replies(redis, good, replies, 2, error) && find_rows(drop, replies[1], error);
+    exists = good && replies[0]->integer > 0;
+    slc_reply_free(replies[0]);
+    slc_reply_free(replies[1]);
+    if (!good || exists)
+        return good;
+    if (!slc_redis_call(redis, &registered, error, SLC_STR("LRANGE"), drop->registry_key,
+                        SLC_STR("0"), SLC_STR("-1")))
+        return false;
+    for (size_t i = 0; i < registered->count; i++)
+        if (slc_str_eq(registered->items[i].text, drop->name))
+            return true;
+    return slc_store_no_replica(drop->name, error);
+}
+
+/* Without rows the metadata say nothing of where they are. */
+static bool append_drop(const struct drop *drop, struct slc_error *error)
+{
+    struct slc_redis *redis = drop->redis;
+    bool good = slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
+                slc_redis_append_call(redis, error, SLC_STR("UNLINK"), drop->name);
+
+    if (good && drop->note.data)
         good =
-            slc_redis_append_call(redis, error, SLC_STR("UNLINK"), meta_key) &&
-            slc_redis_append_call(redis, error, SLC_STR("LREM"), registry_key, SLC_STR("0"), name);
+            slc_redis_append_call(redis, error, SLC_STR("HSET"), drop->garbage_hash, drop->load_id,
+                                  drop->note) &&
+            slc_redis_append_call(redis, error, SLC_STR("HDEL"), drop->meta_key, SLC_STR("LAYOUT"));
+    if (good && drop->what == SLC_DROP_ALL)
+        good = slc_redis_append_call(redis, error, SLC_STR("UNLINK"), drop->meta_key) &&
+               slc_redis_append_call(redis, error, SLC_STR("LREM"), drop->registry_key,
+                                     SLC_STR("0"), drop->name);
     return good;
 }
 
-/* Without a transaction, for a server that is out of memory and refuses one:
- * removing is what helps it. Rows and metadata go together all the same. */
-static bool drop_plainly(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
-                         struct slc_str meta_key, enum slc_drop what, struct slc_error *error)
+/* Without a transaction, for a server that is out of memory and refuses one, and
+ * the garbage's note: removing is what helps it. Of one hash rows and metadata go
+ * together all the same; rows with keys of their own go first, so that what is
+ * cut off here can be dropped again. */
+static bool drop_plainly(const struct drop *drop, struct slc_error *error)
 {
-    if (what == SLC_DROP_ROWS)
-        return slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), name);
-    return slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), name, meta_key) &&
-           slc_redis_call(redis, NULL, error, SLC_STR("LREM"), registry_key, SLC_STR("0"), name);
+    struct slc_redis *redis = drop->redis;
+
+    if (drop->note.data &&
+        (!slc_garbage_remove_rows(redis, drop->name, drop->document, error) ||
+         !slc_redis_call(redis, NULL, error, SLC_STR("HDEL"), drop->meta_key, SLC_STR("LAYOUT"))))
+        return false;
+    if (drop->what == SLC_DROP_ROWS)
+        return slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), drop->name);
+    return slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), drop->name, drop->meta_key) &&
+           slc_redis_call(redis, NULL, error, SLC_STR("LREM"), drop->registry_key, SLC_STR("0"),
+                          drop->name);
 }
 
 bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
                     enum slc_drop what, struct slc_error *error)
 {
     SLC_AUTO_ARENA struct slc_arena arena = {0};
-    struct slc_str meta_key = slc_store_meta_key(&arena, name);
+    struct drop drop = {.redis = redis,
+                        .registry_key = registry_key,
+                        .name = name,
+                        .meta_key = slc_store_meta_key(&arena, name),
+                        .garbage_hash = slc_store_garbage_hash(&arena, registry_key),
+                        .what = what,
+                        .arena = &arena};
     struct slc_error reason;
     bool done = false;
 
-    if (!slc_store_check_name(name, registry_key, error) || !slc_store_joined(meta_key, error))
+    if (!slc_store_check_name(name, registry_key, error) ||
+        !slc_store_joined(drop.meta_key, error) || !slc_store_joined(drop.garbage_hash, error))
         return false;
     for (int i = 0; i < SLC_STORE_ATTEMPTS && !done; i++) {
-        if (!check_replica(redis, registry_key, name, meta_key, error)) {
+        if (!check_replica(&drop, error)) {
             if (slc_redis_is_idle(redis))
                 (void)slc_redis_call(redis, NULL, NULL, SLC_STR("UNWATCH"));
             return false;
         }
-        if (slc_store_exec(redis, append_drop(redis, registry_key, name, meta_key, what, &reason),
-                           &done, NULL, &reason))
+        if (slc_store_exec(redis, append_drop(&drop, &reason), &done, NULL, &reason))
             continue;
         if (reason.code == SLC_ERR_SERVER && slc_redis_is_idle(redis))
-            return drop_plainly(redis, registry_key, name, meta_key, what, error);
+            return drop_plainly(&drop, error);
         if (error)
             *error = reason;
         return false;
     }
-    return done || slc_fail(error, SLC_ERR_SERVER,
-                            "the replica \"%.*s\" is being loaded over and over; try again",
-                            SLC_STR_ARG(name));
+    if (!done)
+        return slc_fail(error, SLC_ERR_SERVER,
+                        "the replica \"%.*s\" is being loaded over and over; try again",
+                        SLC_STR_ARG(name));
+    /* What is not removed now is when the next load or the next start sweeps. */
+    if (drop.note.data && slc_redis_is_idle(redis))
+        (void)slc_garbage_collect(redis, drop.garbage_hash, drop.load_id, drop.note, NULL);
+    return true;
 }

@@ -7,7 +7,12 @@
  *     NAME                 hash: row key -> JSON array of the row's values
  *     NAME.META            hash: metadata, see docs/redis-keys.md
  *     R:staging:<load id>:NAME     rows of a load in progress (hash)
- *     R:staging                    hash: load id -> JSON {name, started_usec, owner}
+ *     R:staging                    hash: load id -> JSON {name, started_usec, owner, layout}
+ *     R:lease:NAME                 string: the id of the load that may replace NAME; expires
+ *     R:garbage                    hash: load id -> JSON of rows that are to be removed
+ *
+ * Where the rows are is the layout's affair (layout.h): NAME and the staging
+ * key are those of `rows`.
  *
  * A load writes to its staging key. slc_store_commit() verifies the counts and
  * then swaps rows, metadata and registry entry in one MULTI/EXEC: a reader sees
@@ -16,6 +21,7 @@
 #ifndef SLC_STORE_STORE_H
 #define SLC_STORE_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -84,6 +90,13 @@ void slc_store_encode_value(struct slc_buf *buf, const struct slc_column *column
 
 /* ---- Loading ----------------------------------------------------------- */
 
+/* What the replica was when a load first got its lease: of the caller, kept over
+ * all tries of a load. Zeroed at first. */
+struct slc_store_base {
+    bool known;
+    char load_id[64]; /* empty: there was none */
+};
+
 struct slc_store_load_options {
     struct slc_str name;
     struct slc_str registry_key;
@@ -96,7 +109,12 @@ struct slc_store_load_options {
     struct slc_str layout; /* its name; empty: rows */
     int64_t n_rows;        /* rows that will be written at most; 0: unknown */
     int64_t n_chunks;      /* chunks that will be written; 0: unknown */
-    int64_t memory_bytes;  /* what a layout that groups rows may hold; 0: a fair choice */
+    /* One load of a replica at a time: how long its right lasts without being renewed, and how
+     * long to wait for another's; 0: a fair choice, and not at all. */
+    int64_t lease_msec, lease_wait_msec;
+    struct slc_store_base *base; /* borrowed; NULL: this is the only try */
+    const atomic_bool *cancel;   /* ends the waiting; may be NULL */
+    int64_t memory_bytes;        /* what a layout that groups rows may hold; 0: a fair choice */
     bool again; /* this id was begun before and its connection lost: clear that away first */
 };
 
@@ -126,10 +144,6 @@ struct slc_store_counts {
 bool slc_store_load_finish(struct slc_store_load *load, struct slc_store_counts *ret_counts,
                            struct slc_error *error);
 
-/* After finish: META's LAYOUT, with all that a reader needs to find the rows
- * (layout.h), appended. */
-void slc_store_load_layout(const struct slc_store_load *load, struct slc_buf *json);
-
 /* The order in which the rows were loaded, as the JSON text that goes into
  * META's KEY_ORDER, so that top-n can answer in load order: an array of keys
  * and of [first, last] runs of consecutive whole numbers; at most 64 KiB, the
@@ -144,13 +158,13 @@ struct slc_meta_field {
 };
 
 /* After finish: in one MULTI/EXEC rename staging to NAME (or delete NAME when
- * no row was written), replace NAME.META by `fields`, put NAME at the registry's
- * head (once), end the announcement. The swap happens only while the load's
- * announcement is still there, so that a load that was swept as dead cannot
- * swap late (WATCH; CONFLICT then). The old rows are freed in the background
- * (they were renamed over: UNLINK semantics, lazyfree). When the answer to EXEC is lost, META's
- * LOAD_ID tells on a new connection whether the swap happened; that question is asked here. Errors:
- * those of redis/, CONFLICT. */
+ * no row was written), replace NAME.META by `fields` with LOAD_ID and LAYOUT, put
+ * NAME at the registry's head (once), end the announcement and the lease. The
+ * swap happens only while the load has the replica's lease (lease.h), so that one
+ * that was overtaken, or swept as dead, cannot swap late (WATCH; CONFLICT then). The old rows are
+ * freed in the background (they were renamed over: UNLINK semantics, lazyfree). When the answer to
+ * EXEC is lost, META's LOAD_ID tells on a new connection whether the swap happened; that question
+ * is asked here. Errors: those of redis/, CONFLICT. */
 bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_field *fields,
                            int64_t n_fields, struct slc_error *error);
 

@@ -1,6 +1,7 @@
 /* Removing what dead loads left. */
 #include "store/announce.h"
 #include "store/exchange.h"
+#include "store/garbage.h"
 #include "store/store.h"
 
 bool slc_store_sweep(struct slc_redis *redis, struct slc_str registry_key,
@@ -23,11 +24,12 @@ bool slc_store_sweep(struct slc_redis *redis, struct slc_str registry_key,
             !slc_announcement_parse(&arena, reply->items[i + 1].text, &announcement) ||
             !is_dead(announcement.owner, announcement.started_usec, context))
             continue;
-        if (!slc_load_remove(redis, registry_key, reply->items[i].text, announcement.name, error))
+        if (!slc_load_remove(redis, registry_key, reply->items[i].text, announcement.name,
+                             announcement.document, error))
             return false;
         n_swept++;
     }
     if (ret_swept)
         *ret_swept = n_swept;
-    return true;
+    return slc_garbage_collect_all(redis, registry_key, error);
 }

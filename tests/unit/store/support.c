@@ -37,6 +37,11 @@ bool test_begin(struct slc_redis *redis, const struct test_load *how, struct slc
         .on_duplicate = how->on_duplicate,
         .pairs_per_command = how->pairs_per_command ? how->pairs_per_command : 512,
         .ordinal_keys = how->ordinal_keys,
+        .lease_msec = how->lease_msec,
+        .lease_wait_msec = how->lease_wait_msec,
+        .base = how->base,
+        .cancel = how->cancel,
+        .again = how->again,
     };
 
     assert_true(slc_random_bytes(random, sizeof(random), NULL));

@@ -21,6 +21,10 @@ struct test_load {
     enum slc_on_duplicate on_duplicate;
     bool ordinal_keys;
     int64_t pairs_per_command; /* 0: 512 */
+    int64_t lease_msec, lease_wait_msec;
+    struct slc_store_base *base;
+    const atomic_bool *cancel;
+    bool again;
 };
 
 /* Begin a load as told. */

@@ -1,0 +1,205 @@
+/* Two loads of one replica: one wins, the other waits or is told. */
+#include "support.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/time.h"
+
+#define LEASE SLC_STR("REPLICA_REGISTRY:lease:t")
+
+static const char first_id[] = "0123456789abcdef0123456789abcdef";
+static const char second_id[] = "fedcba9876543210fedcba9876543210";
+
+static struct slc_store_load *begin(struct slc_redis *redis, const struct test_load *how)
+{
+    struct slc_store_load *load = NULL;
+    struct slc_error error;
+
+    assert_ok(test_begin(redis, how, &load, &error), error);
+    return load;
+}
+
+static void fill(struct slc_store_load *load, const struct test_load *how, int64_t generation)
+{
+    struct slc_chunk chunk = {0};
+    struct slc_error error;
+
+    test_chunk(&chunk, 0, 10, NULL, 0, generation);
+    assert_ok(test_write(load, how, &chunk, 0, &error), error);
+    assert_ok(slc_store_load_finish(load, NULL, &error), error);
+    slc_chunk_release(&chunk);
+}
+
+static void expect_generation(struct slc_redis *redis, const char *row)
+{
+    test_expect_top(redis, "t", 1, row);
+}
+
+static void one_at_a_time(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    SLC_AUTO_REDIS struct slc_redis *other = test_open(state);
+    const struct test_load how = {.name = "t", .load_id = first_id};
+    const struct test_load late = {.name = "t", .load_id = second_id};
+    struct slc_store_load *load = begin(redis, &how), *refused = NULL;
+    struct slc_error error;
+
+    assert_fails(test_begin(other, &late, &refused, &error), error, SLC_ERR_CONFLICT);
+    assert_non_null(strstr(error.message, first_id));
+    assert_null(refused);
+    /* A load of another replica is not in the way. */
+    slc_store_load_free(begin(other, &(struct test_load){.name = "u"}));
+    fill(load, &how, 1);
+    assert_ok(test_commit(load, "1", &error), error);
+    slc_store_load_free(load);
+    assert_int_equal(test_integer(other, SLC_STR("EXISTS"), LEASE), 0);
+    load = begin(other, &late);
+    slc_store_load_abort(load);
+    assert_int_equal(test_integer(other, SLC_STR("EXISTS"), LEASE), 0);
+    slc_store_load_free(load);
+    expect_generation(redis, "{\"0\":[\"0\",1]}");
+}
+
+struct waiter {
+    const struct slc_redis_url *url;
+    const atomic_bool *cancel;
+    _Atomic bool begun;
+    struct slc_error error;
+    bool good;
+};
+
+static void *wait_for_lease(void *argument)
+{
+    struct waiter *waiter = argument;
+    SLC_AUTO_REDIS struct slc_redis *redis = slc_redis_open(waiter->url, 5000, NULL);
+    struct test_load how = {
+        .name = "t", .load_id = second_id, .lease_wait_msec = 60000, .cancel = waiter->cancel};
+    struct slc_store_load *load = NULL;
+
+    waiter->good = test_begin(redis, &how, &load, &waiter->error);
+    waiter->begun = true;
+    slc_store_load_free(load);
+    return NULL;
+}
+
+static void the_other_waits(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    const struct test_load how = {.name = "t", .load_id = first_id};
+
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        struct slc_store_load *load = begin(redis, &how);
+        atomic_bool cancel = false;
+        struct waiter waiter = {.url = *state, .cancel = &cancel};
+        struct slc_error error;
+        pthread_t thread;
+
+        assert_int_equal(pthread_create(&thread, NULL, wait_for_lease, &waiter), 0);
+        fill(load, &how, 2);
+        assert_false(waiter.begun);
+        if (cancelled)
+            cancel = true;
+        else
+            assert_ok(test_commit(load, "1", &error), error);
+        pthread_join(thread, NULL);
+        assert_int_equal(waiter.good, !cancelled);
+        if (cancelled)
+            assert_int_equal(waiter.error.code, SLC_ERR_CANCELLED);
+        slc_store_load_free(load);
+        expect_generation(redis, "{\"0\":[\"0\",2]}");
+    }
+}
+
+/* It stands still for longer than its lease; another load is done, or is under
+ * way, when it wakes up. */
+static void late_one_is_refused(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    SLC_AUTO_REDIS struct slc_redis *other = test_open(state);
+
+    for (int under_way = 0; under_way < 2; under_way++) {
+        struct slc_store_base base = {0};
+        struct test_load how = {.name = "t", .load_id = first_id, .lease_msec = 20, .base = &base};
+        const struct test_load late = {.name = "t", .load_id = second_id, .lease_wait_msec = 60000};
+        struct slc_store_load *load = begin(redis, &how), *second;
+        struct slc_error error;
+
+        fill(load, &how, 3);
+        second = begin(other, &late); /* waits until the lease is over */
+        fill(second, &late, 4);
+        if (under_way)
+            assert_fails(test_commit(load, "3", &error), error, SLC_ERR_CONFLICT);
+        assert_ok(test_commit(second, "4", &error), error);
+        if (!under_way)
+            assert_fails(test_commit(load, "3", &error), error, SLC_ERR_CONFLICT);
+        slc_store_load_free(load);
+        slc_store_load_free(second);
+        expect_generation(redis, "{\"0\":[\"0\",4]}");
+        /* Nor does it come back with a new lease and the same old file. */
+        how.again = true;
+        assert_fails(test_begin(redis, &how, &load, &error), error, SLC_ERR_CONFLICT);
+        assert_int_equal(test_integer(redis, SLC_STR("EXISTS"), LEASE), 0);
+        assert_int_equal(test_integer(redis, SLC_STR("DBSIZE")), 3);
+        assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("FLUSHALL")), error);
+    }
+}
+
+/* A lease that ran out is noticed at its renewal, before all rows are sent. */
+static void a_lease_that_ran_out(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    const struct test_load how = {.name = "t", .load_id = first_id, .lease_msec = 40};
+    struct slc_store_load *load = begin(redis, &how);
+    struct slc_chunk chunk = {0};
+    struct slc_error error;
+    bool good = true;
+
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("PING")), error);
+    test_chunk(&chunk, 0, 10, NULL, 0, 1);
+    SLC_AUTO_REDIS struct slc_redis *other = test_open(state);
+    assert_ok(slc_redis_call(other, NULL, &error, SLC_STR("DEL"), LEASE), error);
+    for (int64_t start = slc_monotonic_usec(); good && slc_monotonic_usec() - start < 5000000;)
+        good = test_write(load, &how, &chunk, 0, &error);
+    assert_false(good);
+    assert_int_equal(error.code, SLC_ERR_CONFLICT);
+    slc_store_load_free(load);
+    assert_int_equal(test_integer(other, SLC_STR("DBSIZE")), 0);
+    slc_chunk_release(&chunk);
+}
+
+/* While it writes it keeps its lease, however short that is. */
+static void renewed_while_it_writes(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    const struct test_load how = {.name = "t", .load_id = first_id, .lease_msec = 400};
+    struct slc_store_load *load = begin(redis, &how);
+    struct slc_store_counts counts;
+    struct slc_chunk chunk = {0};
+    struct slc_error error;
+    int64_t seq = 0;
+
+    for (int64_t start = slc_monotonic_usec(); slc_monotonic_usec() - start < 1000000; seq++) {
+        test_chunk(&chunk, seq, 100, NULL, seq * 100, 1);
+        assert_ok(test_write(load, &how, &chunk, seq * 100, &error), error);
+    }
+    assert_ok(slc_store_load_finish(load, &counts, &error), error);
+    assert_int_equal(counts.rows_written, seq * 100); /* renewals do not count as rows */
+    assert_int_equal(counts.duplicate_keys, 0);
+    assert_ok(test_commit(load, "1", &error), error);
+    slc_store_load_free(load);
+    slc_chunk_release(&chunk);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_at_a_time),           cmocka_unit_test(the_other_waits),
+        cmocka_unit_test(late_one_is_refused),     cmocka_unit_test(a_lease_that_ran_out),
+        cmocka_unit_test(renewed_while_it_writes),
+    };
+
+    return cmocka_run_group_tests_name("store/lease", tests, test_server_setup,
+                                       test_server_teardown);
+}
