@@ -50,6 +50,7 @@
     X(ls)                                                                                          \
     X(show)                                                                                        \
     X(top)                                                                                         \
+    X(export)                                                                                      \
     X(drop)                                                                                        \
     X(wallet)                                                                                      \
     X(token)                                                                                       \

@@ -82,6 +82,11 @@ bool slc_rows_changed(const struct slc_rows_reader *reader);
 /* The rows that the replica has in all. */
 int64_t slc_rows_count(const struct slc_rows_reader *reader);
 
+/* A field of the replica's metadata that is of this load, too: LOAD_ID, LAYOUT,
+ * COLUMNS, INDEX_COLUMN, DTYPES, ROWS_WRITTEN or KEY_ORDER; data NULL when it is
+ * not there. Lives as long as the reader. */
+struct slc_str slc_rows_meta(const struct slc_rows_reader *reader, const char *field);
+
 /* Where the next batch begins; "" at the end. */
 void slc_rows_cursor(const struct slc_rows_reader *reader, char cursor[SLC_ROWS_CURSOR_BYTES]);
 

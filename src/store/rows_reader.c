@@ -336,3 +336,8 @@ void slc_rows_cursor(const struct slc_rows_reader *reader, char cursor[SLC_ROWS_
 {
     slc_rows_cursor_write(reader->load_id, reader->n_rows, &reader->place, cursor);
 }
+
+struct slc_str slc_rows_meta(const struct slc_rows_reader *reader, const char *field)
+{
+    return slc_meta_get(&reader->meta, field);
+}

@@ -11,7 +11,7 @@ import pytest
 import harness
 
 TABLE = "id,name,age\n1,Ada,36\n2,Blaise,39\n3,Carl,77\n"
-COMMANDS = ("serve", "load", "profile", "ticket", "ls", "show", "top", "drop", "check", "options")
+COMMANDS = ("serve", "load", "profile", "ticket", "ls", "show", "top", "export", "drop", "check", "options")
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ def test_drop(cli, client, loaded):
     assert "people" in cli.refused(1, "drop", "people")
 
 
-@pytest.mark.parametrize("arguments", [["ls"], ["show", "people"], ["top", "people"], ["drop", "people"]])
+@pytest.mark.parametrize("arguments", [["ls"], ["show", "people"], ["top", "people"], ["export", "people"], ["drop", "people"]])
 def test_without_redis(cli, arguments):
     nobody = f"redis://127.0.0.1:{harness.free_port()}/0"
     cli.refused(3, *arguments, "--redis", nobody, redis=False)
