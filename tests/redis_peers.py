@@ -272,3 +272,58 @@ class FakeServer:
                 if answer is None:
                     return
                 client.sendall(answer)
+
+
+# ---- Sentinel
+
+
+class Sentinel:
+    """One sentinel that watches a master on loopback and is quick to decide."""
+
+    def __init__(self, folder, port, master_port, name="mymaster"):
+        self.port, self.name = port, name
+        self.folder = os.path.join(str(folder), f"sentinel-{port}")
+        os.makedirs(self.folder, exist_ok=True)
+        self.config = os.path.join(self.folder, "sentinel.conf")
+        with open(self.config, "w", encoding="ascii") as out:
+            out.write(f"port {port}\nbind 127.0.0.1\ndir {self.folder}\nlogfile {self.folder}/log\n"
+                      f"sentinel monitor {name} 127.0.0.1 {master_port} 1\n"
+                      f"sentinel down-after-milliseconds {name} 500\nsentinel failover-timeout {name} 5000\n")
+        self.process = None
+        self._client = None
+
+    def start(self):
+        self.process = subprocess.Popen([PROGRAM, self.config, "--sentinel"], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # One connection from the start: it stays logged in whatever the tests do to the users.
+        self._client = redis.Redis(port=self.port, single_connection_client=False)
+
+        def answers():
+            try:
+                return self._client.ping()
+            except redis.ConnectionError:
+                return False
+
+        harness.until("the sentinel answers", answers)
+        return self
+
+    def ask(self, *words):
+        return self._client.execute_command(" ".join(words[:2]), *words[2:]) if words[0] == "SENTINEL" \
+            else self._client.execute_command(*words)
+
+    def master_port(self):
+        return int(self._client.sentinel_get_master_addr_by_name(self.name)[1])
+
+    def failover(self):
+        """Order one, when the sentinel is ready for it."""
+        def done():
+            try:
+                return self._client.execute_command("SENTINEL", "FAILOVER", self.name)
+            except redis.ResponseError:
+                return False
+
+        harness.until("the sentinel fails over", done)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()

@@ -106,6 +106,16 @@ struct slc_redis *slc_api_redis(struct slc_api *api, struct slc_http_response *r
     return redis;
 }
 
+struct slc_redis *slc_api_redis_reader(struct slc_api *api, struct slc_http_response *response)
+{
+    struct slc_error error = {0};
+    struct slc_redis *redis = slc_redis_pool_take_reader(api->options.pool, &error);
+
+    if (!redis)
+        slc_api_fail(response, &error);
+    return redis;
+}
+
 struct slc_params *slc_api_params(struct slc_http_request *request,
                                   struct slc_http_response *response)
 {

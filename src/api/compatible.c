@@ -160,7 +160,7 @@ void slc_api_get_registered_replics(struct slc_http_request *request,
 {
     SLC_AUTO_BUF struct slc_buf list = {0};
     struct slc_api *api = context;
-    struct slc_redis *redis = slc_api_redis(api, response);
+    struct slc_redis *redis = slc_api_redis_reader(api, response);
     struct slc_names names = {0};
     struct slc_error error = {0};
     struct slc_buf *json;
@@ -220,7 +220,7 @@ void slc_api_get_top_n(struct slc_http_request *request, struct slc_http_respons
     slc_params_int(params, "topn", SLC_PARAM_OPTIONAL, 1, SLC_API_TOP_MAX, &n);
     if (slc_params_refused(params, response) || !slc_api_check_replica(api, replica, response))
         return;
-    redis = slc_api_redis(api, response);
+    redis = slc_api_redis_reader(api, response);
     if (!redis)
         return;
     if (!slc_store_top(redis, replica, n, slc_http_json(response, 200), &rows, &error)) {

@@ -72,6 +72,8 @@ void slc_api_json_time(struct slc_buf *json, int64_t usec);
 
 /* A connection from the pool; NULL: the response says why not. */
 struct slc_redis *slc_api_redis(struct slc_api *api, struct slc_http_response *response);
+/* The same for reading alone, which one of Redis' replicas may do. */
+struct slc_redis *slc_api_redis_reader(struct slc_api *api, struct slc_http_response *response);
 
 /* The parameters; NULL: the response is 500. */
 struct slc_params *slc_api_params(struct slc_http_request *request,

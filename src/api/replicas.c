@@ -71,7 +71,7 @@ void slc_api_v1_replicas(struct slc_http_request *request, struct slc_http_respo
                          void *context)
 {
     struct slc_api *api = context;
-    struct slc_redis *redis = slc_api_redis(api, response);
+    struct slc_redis *redis = slc_api_redis_reader(api, response);
     struct slc_names names = {0};
     struct slc_error error = {0};
     struct slc_buf *json;
@@ -163,7 +163,7 @@ void slc_api_v1_replica(struct slc_http_request *request, struct slc_http_respon
     struct slc_str name;
     struct slc_buf *json;
 
-    if (!take_name(api, request, response, &name) || !(redis = slc_api_redis(api, response)))
+    if (!take_name(api, request, response, &name) || !(redis = slc_api_redis_reader(api, response)))
         return;
     if (client_has_it(redis, request, response, name)) {
         slc_redis_pool_give(api->options.pool, redis);
@@ -221,7 +221,7 @@ static void answer_document(struct slc_api *api, struct slc_http_request *reques
     struct slc_redis *redis;
     struct slc_str name, document;
 
-    if (!take_name(api, request, response, &name) || !(redis = slc_api_redis(api, response)))
+    if (!take_name(api, request, response, &name) || !(redis = slc_api_redis_reader(api, response)))
         return;
     if (client_has_it(redis, request, response, name)) {
         slc_redis_pool_give(api->options.pool, redis);
@@ -263,7 +263,7 @@ void slc_api_v1_row(struct slc_http_request *request, struct slc_http_response *
     struct slc_redis *redis;
     struct slc_buf *json;
 
-    if (!take_name(api, request, response, &name) || !(redis = slc_api_redis(api, response)))
+    if (!take_name(api, request, response, &name) || !(redis = slc_api_redis_reader(api, response)))
         return;
     json = slc_http_json(response, 200);
     slc_buf_append_byte(json, '{');

@@ -217,6 +217,7 @@ static bool load_file(const struct batch *batch, const char *path, struct slc_bu
         describe_drift(out, &result.drift);
     }
     warn(&result.plan_warning, "");
+    warn(&result.replicas_warning, "");
     warn(&result.rejects_error, "the rejected rows could not be written down: ");
     return true;
 }

@@ -154,7 +154,8 @@ static int run(const struct slc_args *args)
     struct slc_error error = {0};
     struct slc_str registry;
 
-    if (!slc_cli_config(args, &config, &error) || !slc_redis_access_open(config, &access, &error))
+    if (!slc_cli_config(args, &config, &error) ||
+        !slc_redis_access_open_reader(config, &access, &error))
         return slc_cli_fail(&error);
     registry = slc_str_from(slc_config_text(config, "store.registry_key"));
     if (!slc_store_list(access.redis, registry, &names, &error))

@@ -19,7 +19,8 @@ static int run(const struct slc_args *args)
     struct slc_replica_facts facts;
     struct slc_error error = {0};
 
-    if (!slc_cli_config(args, &config, &error) || !slc_redis_access_open(config, &access, &error) ||
+    if (!slc_cli_config(args, &config, &error) ||
+        !slc_redis_access_open_reader(config, &access, &error) ||
         !slc_store_meta(access.redis, name, NULL, 0, &meta, &error) ||
         !slc_replica_facts(access.redis, name, &facts, &error))
         return slc_cli_fail(&error);

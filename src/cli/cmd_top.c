@@ -174,7 +174,8 @@ static int run(const struct slc_args *args)
     int64_t n;
 
     if (!slc_args_int(args, "rows", 0, MOST_ROWS, USUAL_ROWS, &n, &error) ||
-        !slc_cli_config(args, &config, &error) || !slc_redis_access_open(config, &access, &error) ||
+        !slc_cli_config(args, &config, &error) ||
+        !slc_redis_access_open_reader(config, &access, &error) ||
         !top(args, access.redis, n, &out, &error))
         return slc_cli_fail(&error);
     return slc_cli_print(&out);

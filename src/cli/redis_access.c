@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "redis/replicas.h"
 
 static bool start_private(const struct slc_config *config, struct slc_redis_access *access,
                           struct slc_error *error)
@@ -26,25 +27,38 @@ static bool start_private(const struct slc_config *config, struct slc_redis_acce
     return true;
 }
 
-bool slc_redis_access_open(const struct slc_config *config, struct slc_redis_access *ret_access,
-                           struct slc_error *error)
+static bool access_open(const struct slc_config *config, bool is_reader,
+                        struct slc_redis_access *ret_access, struct slc_error *error)
 {
     const char *url = slc_config_text(config, "redis.url");
     struct slc_redis_access access = {0};
+    int64_t timeout_ms = slc_config_int(config, "redis.timeout_ms");
     bool good = slc_redis_settings_from_config(config, &access.settings, error) &&
                 (*url ? slc_redis_url_parse(slc_str_from(url), &access.url, error)
                       : start_private(config, &access, error));
 
     access.url.settings = access.settings;
     if (good)
-        access.redis =
-            slc_redis_open(&access.url, slc_config_int(config, "redis.timeout_ms"), error);
+        access.redis = is_reader ? slc_redis_open_reader(&access.url, timeout_ms, error)
+                                 : slc_redis_open(&access.url, timeout_ms, error);
     if (!access.redis) {
         slc_redis_access_close(&access);
         return false;
     }
     *ret_access = access;
     return true;
+}
+
+bool slc_redis_access_open(const struct slc_config *config, struct slc_redis_access *ret_access,
+                           struct slc_error *error)
+{
+    return access_open(config, false, ret_access, error);
+}
+
+bool slc_redis_access_open_reader(const struct slc_config *config,
+                                  struct slc_redis_access *ret_access, struct slc_error *error)
+{
+    return access_open(config, true, ret_access, error);
 }
 
 void slc_redis_access_close(struct slc_redis_access *access)

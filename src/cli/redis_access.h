@@ -23,6 +23,11 @@ struct slc_redis_access {
 bool slc_redis_access_open(const struct slc_config *config, struct slc_redis_access *ret_access,
                            struct slc_error *error);
 
+/* The same for reading alone, which one of Redis' replicas may do
+ * (redis.read_from_replicas). */
+bool slc_redis_access_open_reader(const struct slc_config *config,
+                                  struct slc_redis_access *ret_access, struct slc_error *error);
+
 /* Disconnect, and stop a server that was started here. */
 void slc_redis_access_close(struct slc_redis_access *access);
 

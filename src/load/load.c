@@ -14,6 +14,7 @@
 #include "load/settings.h"
 #include "load/survey.h"
 #include "prep/plan_bind.h"
+#include "redis/replicas.h"
 
 const char *slc_load_stage_name(enum slc_load_stage stage)
 {
@@ -334,6 +335,22 @@ static bool commit(struct load *load, struct slc_store_load *store, struct slc_e
            slc_store_load_commit(store, fields, n_fields, error);
 }
 
+/* The swap is done: what is missing now is worth a warning and no more. */
+static void wait_for_replicas(struct load *load)
+{
+    struct slc_error *warning = &load->result->replicas_warning;
+    int64_t wanted = slc_config_int(load->job->config, "redis.wait_replicas");
+    int64_t timeout_ms = slc_config_int(load->job->config, "redis.wait_timeout_ms"), count = 0;
+
+    if (wanted > 0 &&
+        slc_redis_wait_replicas(load->job->redis, wanted, timeout_ms, &count, warning) &&
+        count < wanted)
+        slc_fail(warning, SLC_ERR_TIMEOUT,
+                 "%lld of the %lld replicas in redis.wait_replicas had the load within %lld ms; "
+                 "until more have it, a failover may lose it",
+                 (long long)count, (long long)wanted, (long long)timeout_ms);
+}
+
 /* What changed since the replica's last load, as far as that can be told: a
  * server that refuses to say is no reason not to load. */
 static bool find_drift(struct load *load, struct slc_error *error)
@@ -395,7 +412,10 @@ static bool deliver_once(struct load *load, bool again, struct slc_error *error)
     good = find_drift(load, error) &&
            slc_store_load_begin(load->job->redis, &options, &store, error) &&
            deliver(load, store, error) && slc_store_load_finish(store, &counts, error) &&
-           settle_counts(load, &counts, error) && commit(load, store, error);
+           settle_counts(load, &counts, error) && commit(load, store, error) &&
+           slc_redis_confirm_master(load->job->redis, error);
+    if (good)
+        wait_for_replicas(load);
     slc_store_load_free(store); /* a failed one leaves no staging key, if Redis is there */
     return good;
 }

@@ -88,6 +88,9 @@ struct slc_load_result {
     /* With a plan: names the columns of the file that it does not know and that were left out
      * (code NONE: there is none). */
     struct slc_error plan_warning;
+    /* The load succeeded, but not as many of Redis' replicas as redis.wait_replicas have said in
+     * time that they have it, too (code NONE: they have). */
+    struct slc_error replicas_warning;
     /* The load succeeded but the rejected rows could not be written down (code
      * NONE: they could). */
     struct slc_error rejects_error;

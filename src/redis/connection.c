@@ -21,10 +21,11 @@ struct slc_redis {
     const struct slc_transport *transport; /* NULL when closed */
     struct slc_stream stream;
     struct slc_reply_reader *reader;
-    struct slc_buf out;      /* commands appended */
-    size_t out_sent;         /* of these, taken by the kernel */
-    size_t outstanding;      /* commands appended whose replies were not read */
-    struct slc_error reason; /* of being closed */
+    struct slc_buf out;        /* commands appended */
+    size_t out_sent;           /* of these, taken by the kernel */
+    size_t outstanding;        /* commands appended whose replies were not read */
+    struct slc_error reason;   /* of being closed */
+    int64_t reader_since_usec; /* of a replica to read from, else 0 */
     char input[INPUT_BYTES];
 };
 
@@ -313,6 +314,21 @@ static bool connect_stream(struct slc_redis *redis, struct slc_error *error)
            (!is_watched || check_master(redis, deadline_usec, error));
 }
 
+bool slc_redis_confirm_master(struct slc_redis *redis, struct slc_error *error)
+{
+    struct slc_redis_node master;
+    struct slc_error reason;
+
+    if (redis->url.topology != SLC_REDIS_SENTINEL ||
+        !slc_sentinel_master(&redis->url, deadline_of(redis), &master, NULL) ||
+        (strcmp(master.host, redis->url.host) == 0 && master.port == redis->url.port))
+        return true;
+    slc_fail(&reason, SLC_ERR_CONNECTION,
+             "%.200s:%u is the master \"%.100s\" no longer: %.200s:%u is", redis->url.host,
+             (unsigned)redis->url.port, redis->url.master_name, master.host, (unsigned)master.port);
+    return broken(redis, &reason, error);
+}
+
 bool slc_redis_reopen(struct slc_redis *redis, struct slc_error *error)
 {
     struct slc_error reason;
@@ -384,6 +400,16 @@ void slc_redis_set_timeout(struct slc_redis *redis, int64_t timeout_ms)
 int64_t slc_redis_timeout_ms(const struct slc_redis *redis)
 {
     return redis->timeout_ms;
+}
+
+void slc_redis_mark_reader(struct slc_redis *redis, int64_t since_usec)
+{
+    redis->reader_since_usec = since_usec;
+}
+
+int64_t slc_redis_reader_since(const struct slc_redis *redis)
+{
+    return redis->reader_since_usec;
 }
 
 bool slc_redis_is_open(const struct slc_redis *redis)

@@ -41,6 +41,12 @@ struct slc_redis *slc_redis_open_text(const char *url, int64_t timeout_ms, struc
 /* Close (when open) and connect anew; replies still outstanding are lost. */
 bool slc_redis_reopen(struct slc_redis *redis, struct slc_error *error);
 
+/* With Sentinel: this is still the master that the sentinels name. A failover
+ * promotes another server some moments before the old master hears of it, and
+ * what was written to that one meanwhile is lost. False closes the connection
+ * (CONNECTION). True for other URLs, and when no sentinel can be asked. */
+bool slc_redis_confirm_master(struct slc_redis *redis, struct slc_error *error);
+
 /* Close and free. NULL is allowed. */
 void slc_redis_close(struct slc_redis *redis);
 
@@ -99,6 +105,11 @@ size_t slc_redis_outstanding(const struct slc_redis *redis);
 struct slc_stream *slc_redis_stream(struct slc_redis *redis,
                                     const struct slc_transport **ret_transport);
 int64_t slc_redis_timeout_ms(const struct slc_redis *redis);
+
+/* For replicas.c: when this was last seen to be a replica that follows its
+ * master; 0 for any other connection. */
+void slc_redis_mark_reader(struct slc_redis *redis, int64_t since_usec);
+int64_t slc_redis_reader_since(const struct slc_redis *redis);
 void slc_redis_break(struct slc_redis *redis, const struct slc_error *reason);
 
 #endif

@@ -3,16 +3,19 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/time.h"
+#include "redis/replicas.h"
 #include "redis/settings.h"
 
 struct slc_redis_pool {
     struct slc_redis_url url;
     int64_t timeout_ms;
     pthread_mutex_t mutex;
-    pthread_cond_t freed_cond; /* a connection or the right to open one came free */
+    pthread_cond_t freed_cond;            /* a connection or the right to open one came free */
+    _Atomic int64_t no_reader_until_usec; /* no replica to read from was found a moment ago */
     size_t max;
     size_t taken;
     size_t idle_count;
@@ -57,9 +60,26 @@ void slc_redis_pool_free(struct slc_redis_pool *pool)
     free(pool);
 }
 
+/* The idle connection of this kind that was given back last; NULL: none. */
+static struct slc_redis *take_idle(struct slc_redis_pool *pool, bool wants_reader)
+{
+    for (size_t i = pool->idle_count; i > 0; i--) {
+        struct slc_redis *idle = pool->idle[i - 1];
+
+        if ((slc_redis_reader_since(idle) != 0) != wants_reader)
+            continue;
+        memmove(&pool->idle[i - 1], &pool->idle[i], (pool->idle_count - i) * sizeof(idle));
+        pool->idle_count--;
+        return idle;
+    }
+    return NULL;
+}
+
 /* Count one more as taken; false when none came free in time. `*ret` is an idle
- * connection or NULL for the right to open one. */
-static bool claim(struct slc_redis_pool *pool, struct slc_redis **ret)
+ * connection or NULL for the right to open one; `*ret_other` one of the other
+ * kind that has to be closed to make room for it. */
+static bool claim(struct slc_redis_pool *pool, bool wants_reader, struct slc_redis **ret,
+                  struct slc_redis **ret_other)
 {
     int64_t deadline_usec = slc_monotonic_usec() + pool->timeout_ms * 1000;
     struct timespec until = {.tv_sec = deadline_usec / SLC_USEC_PER_SEC,
@@ -73,7 +93,9 @@ static bool claim(struct slc_redis_pool *pool, struct slc_redis **ret)
     good = pool->taken < pool->max;
     if (good) {
         pool->taken++;
-        *ret = pool->idle_count > 0 ? pool->idle[--pool->idle_count] : NULL;
+        *ret = take_idle(pool, wants_reader);
+        if (!*ret && pool->taken + pool->idle_count > pool->max)
+            *ret_other = take_idle(pool, !wants_reader);
     }
     pthread_mutex_unlock(&pool->mutex);
     return good;
@@ -89,27 +111,50 @@ static void release(struct slc_redis_pool *pool, struct slc_redis *idle)
     pthread_mutex_unlock(&pool->mutex);
 }
 
-struct slc_redis *slc_redis_pool_take(struct slc_redis_pool *pool, struct slc_error *error)
+static struct slc_redis *take(struct slc_redis_pool *pool, bool wants_reader,
+                              struct slc_error *error)
 {
-    struct slc_redis *redis = NULL;
+    struct slc_redis *redis = NULL, *other = NULL;
 
-    if (!claim(pool, &redis)) {
+    if (!claim(pool, wants_reader, &redis, &other)) {
         slc_fail(error, SLC_ERR_TIMEOUT,
                  "all %zu connections to Redis are in use; Redis is slow or there are too many "
                  "requests",
                  pool->max);
         return NULL;
     }
+    slc_redis_close(other);
     /* The server may have been restarted since it was given back. */
     if (redis && slc_redis_is_idle(redis)) {
         slc_redis_set_timeout(redis, pool->timeout_ms);
-        return redis;
+        if (slc_redis_reader_is_current(redis))
+            return redis;
     }
     slc_redis_close(redis);
-    redis = slc_redis_open(&pool->url, pool->timeout_ms, error);
+    redis = wants_reader ? slc_redis_open_reader(&pool->url, pool->timeout_ms, error)
+                         : slc_redis_open(&pool->url, pool->timeout_ms, error);
     if (!redis)
         release(pool, NULL);
+    else if (wants_reader && slc_redis_reader_since(redis) == 0)
+        pool->no_reader_until_usec =
+            slc_monotonic_usec() + SLC_REDIS_READER_TRUST_MS * INT64_C(1000);
     return redis;
+}
+
+struct slc_redis *slc_redis_pool_take(struct slc_redis_pool *pool, struct slc_error *error)
+{
+    return take(pool, false, error);
+}
+
+/* With no replica to read from, the connections to the master do. */
+struct slc_redis *slc_redis_pool_take_reader(struct slc_redis_pool *pool, struct slc_error *error)
+{
+    const struct slc_redis_settings *settings = pool->url.settings;
+
+    return take(pool,
+                settings && settings->read_from_replicas &&
+                    slc_monotonic_usec() >= pool->no_reader_until_usec,
+                error);
 }
 
 void slc_redis_pool_give(struct slc_redis_pool *pool, struct slc_redis *redis)

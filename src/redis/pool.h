@@ -26,6 +26,10 @@ void slc_redis_pool_free(struct slc_redis_pool *pool);
  * (TIMEOUT). Other errors as slc_redis_open(). NULL on failure. */
 struct slc_redis *slc_redis_pool_take(struct slc_redis_pool *pool, struct slc_error *error);
 
+/* The same for reading alone: with the settings' read_from_replicas a connection
+ * to one of the server's replicas while one follows it (replicas.h). */
+struct slc_redis *slc_redis_pool_take_reader(struct slc_redis_pool *pool, struct slc_error *error);
+
 /* Give one back; one that is broken or in the middle of a pipeline is closed
  * instead. A MULTI must be over. NULL is allowed. */
 void slc_redis_pool_give(struct slc_redis_pool *pool, struct slc_redis *redis);

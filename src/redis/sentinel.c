@@ -82,7 +82,7 @@ bool slc_sentinel_master(const struct slc_redis_url *url, int64_t deadline_usec,
     struct slc_redis_url *sentinel = malloc(sizeof(*sentinel));
     enum answer answer = ANSWER_FAILED;
     struct slc_error why = {0};
-    size_t n_failed = 0;
+    size_t n_unknown = 0;
     bool good = true;
 
     if (!sentinel)
@@ -94,16 +94,18 @@ bool slc_sentinel_master(const struct slc_redis_url *url, int64_t deadline_usec,
         good = url_of(url, &url->seeds[i], sentinel, &why);
         if (good)
             answer = ask(sentinel, url->master_name, share_ms, ret_master, &why);
-        n_failed += answer == ANSWER_FAILED;
+        n_unknown += answer == ANSWER_UNKNOWN;
     }
     slc_redis_url_wipe(sentinel);
     free(sentinel);
     if (answer == ANSWER_FOUND)
         return true;
-    if (good && n_failed == 0)
-        return slc_fail(error, SLC_ERR_CONFIG,
-                        "the sentinels know no master \"%.100s\"; check the name in redis.url",
-                        url->master_name);
+    if (good && n_unknown > 0)
+        return slc_fail(
+            error, n_unknown == url->n_seeds ? SLC_ERR_CONFIG : SLC_ERR_CONNECTION,
+            "%zu of %zu sentinels answer, and know no master \"%.100s\"; check the name "
+            "in redis.url",
+            n_unknown, url->n_seeds, url->master_name);
     if (error)
         *error = why;
     return false;

@@ -30,6 +30,7 @@ bool slc_redis_settings_from_config(const struct slc_config *config,
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for the Redis settings");
     atomic_init(&settings->references, 1);
     settings->protocol = (int)slc_config_int(config, "redis.protocol");
+    settings->read_from_replicas = slc_config_bool(config, "redis.read_from_replicas");
     settings->sentinel_user =
         slc_str_dup(slc_str_from(slc_config_text(config, "redis.sentinel_user")));
     settings->sentinel_password =

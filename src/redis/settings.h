@@ -15,6 +15,7 @@ struct slc_redis_settings {
     atomic_int references;
     struct slc_tls *tls; /* owned; files are read when TLS is used */
     int protocol;        /* 2 or 3: RESP2, RESP3 */
+    bool read_from_replicas;
     char *sentinel_user; /* owned; "" means the default user */
     char *sentinel_password;
 };

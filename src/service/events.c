@@ -156,6 +156,10 @@ static void log_afterthoughts(const char *ticket, const struct slc_ticket_report
         slc_log(SLC_LOG_WARNING, "a ticket could not be brought up to date",
                 SLC_LOG_TEXT_FIELD("ticket", ticket),
                 SLC_LOG_TEXT_FIELD("reason", describe(&report->ticket_error, text)));
+    if (report->result.replicas_warning.code != SLC_ERR_NONE)
+        slc_log(SLC_LOG_WARNING, "a load is not on as many of Redis' replicas as it should be",
+                SLC_LOG_TEXT_FIELD("ticket", ticket),
+                SLC_LOG_TEXT_FIELD("reason", describe(&report->result.replicas_warning, text)));
     if (report->result.rejects_error.code != SLC_ERR_NONE)
         slc_log(SLC_LOG_WARNING, "the rejected rows could not be written down",
                 SLC_LOG_TEXT_FIELD("ticket", ticket),
