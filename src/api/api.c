@@ -12,6 +12,7 @@
 static void free_task(struct slc_api_task *task)
 {
     free(task->replica);
+    free(task->asking);
     free(task);
 }
 
@@ -62,33 +63,63 @@ static bool reserve(struct slc_api *api)
     return room;
 }
 
-void slc_api_desk(struct slc_api *api, struct slc_http_request *request,
-                  struct slc_http_response *response, const struct slc_api_task *task)
+/* A copy for which there is room; NULL: the response says why not. */
+static struct slc_api_task *admit(struct slc_api *api, const struct slc_api_task *task,
+                                  struct slc_http_response *response)
 {
     struct slc_api_task *copy = malloc(sizeof(*copy));
 
     if (!copy) {
         free(task->replica);
+        free(task->asking);
         slc_http_detail(response, 500, "Out of memory");
-        return;
+        return NULL;
     }
     *copy = *task;
     copy->next = NULL;
-    if (!reserve(api)) {
-        free_task(copy);
-        slc_http_detail(response, 503, "Too many calls are waiting; try again later");
-        slc_http_set_retry_after(response, SLC_API_RETRY_AFTER_SEC);
-        return;
-    }
-    copy->pending = slc_http_suspend(request);
+    if (reserve(api))
+        return copy;
+    free_task(copy);
+    slc_http_detail(response, 503, "Too many calls are waiting; try again later");
+    slc_http_set_retry_after(response, SLC_API_RETRY_AFTER_SEC);
+    return NULL;
+}
+
+static void put_on_desk(struct slc_api *api, struct slc_api_task *task)
+{
     pthread_mutex_lock(&api->lock);
     if (api->last)
-        api->last->next = copy;
+        api->last->next = task;
     else
-        api->first = copy;
-    api->last = copy;
+        api->first = task;
+    api->last = task;
     pthread_cond_signal(&api->work);
     pthread_mutex_unlock(&api->lock);
+}
+
+void slc_api_desk(struct slc_api *api, struct slc_http_request *request,
+                  struct slc_http_response *response, const struct slc_api_task *task)
+{
+    struct slc_api_task *copy = admit(api, task, response);
+
+    if (!copy)
+        return;
+    copy->pending = slc_http_suspend(request);
+    put_on_desk(api, copy);
+}
+
+void slc_api_desk_later(struct slc_api *api, struct slc_http_pending *pending,
+                        const struct slc_api_task *task)
+{
+    struct slc_http_response refused = {0};
+    struct slc_api_task *copy = admit(api, task, &refused);
+
+    if (!copy) {
+        slc_http_complete(pending, &refused);
+        return;
+    }
+    copy->pending = pending;
+    put_on_desk(api, copy);
 }
 
 /* ---- The API ------------------------------------------------------------- */
@@ -99,6 +130,9 @@ static bool start(struct slc_api *api, struct slc_error *error)
     const struct slc_route *routes = slc_api_routes(&count);
 
     if (!slc_router_add(api->router, routes, count, error))
+        return false;
+    api->line = slc_redis_line_start(api->options.pool, error);
+    if (!api->line)
         return false;
     if (pthread_create(&api->desk, NULL, sit_at_desk, api) != 0)
         return slc_fail(error, SLC_ERR_INTERNAL, "cannot start a thread for the API");
@@ -148,6 +182,7 @@ void slc_api_free(struct slc_api *api)
     api->stopping = true;
     pthread_cond_broadcast(&api->work);
     pthread_mutex_unlock(&api->lock);
+    slc_redis_line_stop(api->line); /* what it answers may still come to the desk */
     if (api->desk_started)
         pthread_join(api->desk, NULL);
     while (api->first) {

@@ -155,41 +155,6 @@ void slc_api_load_df2redis(struct slc_http_request *request, struct slc_http_res
 
 /* ---- Reading and clearing ------------------------------------------------ */
 
-void slc_api_get_registered_replics(struct slc_http_request *request,
-                                    struct slc_http_response *response, void *context)
-{
-    SLC_AUTO_BUF struct slc_buf list = {0};
-    struct slc_api *api = context;
-    struct slc_redis *redis = slc_api_redis_reader(api, response);
-    struct slc_names names = {0};
-    struct slc_error error = {0};
-    struct slc_buf *json;
-    bool good;
-
-    (void)request;
-    if (!redis)
-        return;
-    good = slc_store_list(redis, slc_inbox_registry_key(api->options.inbox), &names, &error);
-    slc_redis_pool_give(api->options.pool, redis);
-    if (!good) {
-        slc_api_fail(response, &error);
-        return;
-    }
-    for (int64_t i = 0; i < names.n_names; i++) {
-        if (i > 0)
-            slc_buf_append_text(&list, ", ");
-        slc_buf_append_text(&list, names.names[i]);
-    }
-    if (names.n_names == 0)
-        slc_buf_append_text(&list, "EMPTY");
-    json = slc_http_json(response, 200);
-    slc_buf_append_text(json, "{\"LIST_OF_REGISTERED_REPLICS\":");
-    slc_api_json_text(json, slc_buf_view(&list));
-    slc_buf_append_byte(json, '}');
-    json->failed |= list.failed;
-    slc_store_names_release(&names);
-}
-
 /* Registered and never loaded: a table without rows, not an unknown one. */
 static bool is_registered(struct slc_api *api, struct slc_redis *redis, struct slc_str replica)
 {

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "api/metrics.h"
 #include "http/request.h"
+#include "redis/line.h"
 
 /* Something for the desk. */
 struct slc_api_task {
@@ -18,10 +19,11 @@ struct slc_api_task {
     bool force;
     bool wait;     /* answer when the loads are over */
     char *replica; /* owned; NULL: all */
+    void *asking;  /* owned; asking.c's own */
     struct slc_api_task *next;
 };
 
-enum { SLC_API_DESK_MAX = 256, SLC_API_RETRY_AFTER_SEC = 5 };
+enum { SLC_API_DESK_MAX = 256, SLC_API_RETRY_AFTER_SEC = 5, SLC_API_NAME_BITS = 1024 };
 
 /* Bounds of parameters, as the handlers check and the documentation shows them. */
 #define SLC_API_TOP_DEFAULT 10
@@ -37,6 +39,10 @@ enum {
 struct slc_api {
     struct slc_api_options options;
     struct slc_router *router;
+    struct slc_redis_line *line;
+    /* By a hash of their names: replicas whose rows are not to be had by one
+     * question, and are read the longer way at once. */
+    _Atomic uint64_t not_one_hash[SLC_API_NAME_BITS / 64];
     int64_t started_usec; /* wall clock */
 
     pthread_mutex_t lock; /* of what follows */
@@ -87,6 +93,10 @@ bool slc_api_check_replica(struct slc_api *api, struct slc_str name,
  * too much to do; `task` is copied, its `replica` taken over. */
 void slc_api_desk(struct slc_api *api, struct slc_http_request *request,
                   struct slc_http_response *response, const struct slc_api_task *task);
+
+/* The same for a request that is suspended already. */
+void slc_api_desk_later(struct slc_api *api, struct slc_http_pending *pending,
+                        const struct slc_api_task *task);
 
 /* loads.c: a task's run(): submit what is to be loaded. */
 void slc_api_run_load(struct slc_api *api, struct slc_api_task *task,

@@ -253,26 +253,3 @@ void slc_api_v1_plan(struct slc_http_request *request, struct slc_http_response 
 {
     answer_document(context, request, response, "PLAN");
 }
-
-void slc_api_v1_row(struct slc_http_request *request, struct slc_http_response *response,
-                    void *context)
-{
-    struct slc_api *api = context;
-    struct slc_str name, key = slc_http_request_part(request, "key");
-    struct slc_error error = {0};
-    struct slc_redis *redis;
-    struct slc_buf *json;
-
-    if (!take_name(api, request, response, &name) || !(redis = slc_api_redis_reader(api, response)))
-        return;
-    json = slc_http_json(response, 200);
-    slc_buf_append_byte(json, '{');
-    slc_json_key(json, "key");
-    slc_api_json_text(json, key);
-    slc_json_key(json, "values");
-    if (slc_store_row(redis, name, key, json, &error))
-        slc_buf_append_byte(json, '}');
-    else
-        slc_api_fail(response, &error);
-    slc_redis_pool_give(api->options.pool, redis);
-}

@@ -125,7 +125,7 @@ static const struct slc_route routes[] = {
            .answers = ANSWERS(JSON(200, "Plan", NULL), NO_REPLICA))},
     {SLC_HTTP_GET, "/v1/replicas/{name}/rows/{key}", SLC_ACCESS_SESSION, true, slc_api_v1_row, NULL,
      "One row by its key",
-     ABOUT(.id = "getRow", REPLICAS, .needs_peer = true,
+     ABOUT(.id = "getRow", REPLICAS, .needs_peer = true, .tagged = true,
            .params = PARAMS(NAME_IN_PATH,
                             {.name = "key", .place = SLC_IN_PATH, .min = 1, .max = SLC_API_KEY_MAX_CHARS,
                              .about = "The row's key, percent-encoded: a slash in it is %2F"}),

@@ -126,6 +126,16 @@ static void append_text(struct slc_buf *line, enum slc_log_level level, const ch
     }
 }
 
+bool slc_log_wants(enum slc_log_level level)
+{
+    bool wanted;
+
+    pthread_rwlock_rdlock(&sink.lock);
+    wanted = level >= sink.level;
+    pthread_rwlock_unlock(&sink.lock);
+    return wanted;
+}
+
 void slc_log_event(enum slc_log_level level, const char *message, const struct slc_log_field *fields)
 {
     SLC_AUTO_BUF struct slc_buf line = {0};

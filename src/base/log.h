@@ -32,6 +32,9 @@ struct slc_log_field {
 #define SLC_LOG_INT_FIELD(k, v) ((struct slc_log_field){.key = (k), .kind = SLC_LOG_FIELD_INT, .number = (v)})
 #define SLC_LOG_USEC_FIELD(k, v) ((struct slc_log_field){.key = (k), .kind = SLC_LOG_FIELD_SECONDS, .number = (v)})
 
+/* Would an event of that level be written? For those whose fields cost something. */
+bool slc_log_wants(enum slc_log_level level);
+
 /* `fields` ends with one whose key is NULL; NULL means none. */
 void slc_log_event(enum slc_log_level level, const char *message, const struct slc_log_field *fields);
 

@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "http/pending.h"
@@ -37,6 +38,8 @@ struct slc_http_server {
     struct MHD_Daemon *daemon;
     int listen_fd; /* owned */
     uint16_t port;
+    uint64_t id_seed[2];  /* random; of the requests' ids */
+    _Atomic uint64_t ids; /* given so far */
     pthread_mutex_t lock;   /* of what follows */
     pthread_cond_t changed; /* in_flight or suspended went down */
     size_t in_flight;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/hash.h"
 #include "base/num.h"
-#include "base/time.h"
 #include "http/exchange.h"
 
 enum { HEADERS_MAX = 128, DRAIN_MAX_BYTES = 16 << 20, RETRY_AFTER_STORE_SEC = 5 };
@@ -62,11 +62,14 @@ static enum MHD_Result collect_header(void *cls, enum MHD_ValueKind kind, const 
 static void take_headers(struct slc_exchange *exchange)
 {
     struct slc_http_request *request = &exchange->request;
-    struct header_list list = {.arena = &request->arena};
+    struct header_list list; /* without its headers: they are four kilobytes */
     const union MHD_ConnectionInfo *size =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     struct slc_http_header *copy;
 
+    list.arena = &request->arena;
+    list.count = 0;
+    list.too_many = list.bad = list.no_memory = false;
     MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, collect_header, &list);
     copy = slc_arena_calloc(&request->arena, list.count + 1, sizeof(*copy));
     if (copy) {
@@ -121,24 +124,25 @@ static bool is_sane_id(struct slc_str id)
     return true;
 }
 
+/* An id need not be secret, only different: of the server's own random half,
+ * and of how many requests came before. */
 static void take_id(struct slc_exchange *exchange)
 {
     struct slc_http_request *request = &exchange->request;
+    struct slc_http_server *server = exchange->server;
     struct slc_str given = slc_http_request_header(request, "x-request-id");
     unsigned char bytes[16];
+    uint64_t number;
 
     if (is_sane_id(given)) {
         memcpy(request->id, given.data, given.len);
         request->id[given.len] = '\0';
         return;
     }
-    if (!slc_random_bytes(bytes, sizeof(bytes), NULL)) {
-        /* An id need not be secret, only different. */
-        int64_t now = slc_monotonic_usec();
-
-        memset(bytes, 0, sizeof(bytes));
-        memcpy(bytes, &now, sizeof(now));
-    }
+    number = atomic_fetch_add_explicit(&server->ids, 1, memory_order_relaxed);
+    number = slc_hash_u64(number ^ server->id_seed[1]);
+    memcpy(bytes, &server->id_seed[0], 8);
+    memcpy(bytes + 8, &number, 8);
     slc_hex_encode(bytes, sizeof(bytes), request->id);
 }
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/time.h"
 #include "http/exchange.h"
 
@@ -193,8 +194,8 @@ static struct MHD_Daemon *start_daemon(struct slc_http_server *server)
         /* Room for headers at their largest with libmicrohttpd's own
          * bookkeeping, so that it is we who answer 431 in most cases, and for
          * the answer's headers. */
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-         (intptr_t)(2 * options->headers_max_bytes + (32 << 10)), NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)(options->headers_max_bytes + (24 << 10)),
+         NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)slc_exchange_on_target, server},
@@ -249,6 +250,12 @@ struct slc_http_server *slc_http_server_start(const struct slc_http_server_optio
     if (!server || !init_locks(server)) {
         free(server);
         slc_fail(error, SLC_ERR_MEMORY, "memory ran out");
+        return NULL;
+    }
+    if (!slc_random_bytes(server->id_seed, sizeof(server->id_seed), error)) {
+        pthread_cond_destroy(&server->changed);
+        pthread_mutex_destroy(&server->lock);
+        free(server);
         return NULL;
     }
     server->options = *options;

@@ -478,6 +478,24 @@ bool slc_redis_append(struct slc_redis *redis, size_t argc, const struct slc_str
     return true;
 }
 
+bool slc_redis_append_encoded(struct slc_redis *redis, struct slc_str commands, size_t count,
+                              struct slc_error *error)
+{
+    if (!is_open(redis, error))
+        return false;
+    if (commands.len > SLC_REDIS_MAX_PIPELINE_BYTES - redis->out.len)
+        return slc_fail(error, SLC_ERR_LIMIT,
+                        "commands of more than %d MB at a time are not sent to Redis",
+                        SLC_REDIS_MAX_PIPELINE_BYTES >> 20);
+    slc_buf_append_str(&redis->out, commands);
+    if (redis->out.failed) {
+        redis->out.failed = false;
+        return slc_fail(error, SLC_ERR_MEMORY, "memory ran out while a Redis command was built");
+    }
+    redis->outstanding += count;
+    return true;
+}
+
 bool slc_redis_flush(struct slc_redis *redis, struct slc_error *error)
 {
     return is_open(redis, error) && flush_until(redis, deadline_of(redis), error);

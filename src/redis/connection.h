@@ -91,6 +91,10 @@ bool slc_redis_append(struct slc_redis *redis, size_t argc, const struct slc_str
     slc_redis_append((redis), sizeof((struct slc_str[]){__VA_ARGS__}) / sizeof(struct slc_str),    \
                      (struct slc_str[]){__VA_ARGS__}, (error))
 
+/* The same for `count` whole commands that are encoded already (redis/resp.h). */
+bool slc_redis_append_encoded(struct slc_redis *redis, struct slc_str commands, size_t count,
+                              struct slc_error *error);
+
 bool slc_redis_flush(struct slc_redis *redis, struct slc_error *error);
 
 /* The next reply, yours to free. An error reply is a reply here: look at its

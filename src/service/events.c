@@ -113,10 +113,14 @@ static bool is_routine(const struct slc_route *route)
 void slc_service_log_request(const struct slc_http_record *record)
 {
     char path[SLC_NAME_QUOTE_BYTES], method[SLC_NAME_QUOTE_BYTES];
-    const char *route = record->route ? record->route->pattern : slc_name_quote(record->path, path);
+    enum slc_log_level level =
+        is_routine(record->route) && record->status < 400 ? SLC_LOG_DEBUG : SLC_LOG_INFO;
+    const char *route;
 
-    slc_log(is_routine(record->route) && record->status < 400 ? SLC_LOG_DEBUG : SLC_LOG_INFO,
-            "request", SLC_LOG_TEXT_FIELD("method", slc_name_quote(record->method, method)),
+    if (!slc_log_wants(level))
+        return;
+    route = record->route ? record->route->pattern : slc_name_quote(record->path, path);
+    slc_log(level, "request", SLC_LOG_TEXT_FIELD("method", slc_name_quote(record->method, method)),
             SLC_LOG_TEXT_FIELD("route", route), SLC_LOG_INT_FIELD("status", record->status),
             SLC_LOG_USEC_FIELD("seconds", record->duration_usec),
             SLC_LOG_INT_FIELD("bytes", record->response_bytes),

@@ -9,7 +9,8 @@ import pytest
 import harness
 
 PEOPLE = "id,name,age\n1,Ada,36\n2,Blaise,39\n3,Carl,77\n"
-PATHS = ["/v1/replicas/people", "/v1/replicas/people/profile", "/v1/replicas/people/plan"]
+PATHS = ["/v1/replicas/people", "/v1/replicas/people/profile", "/v1/replicas/people/plan",
+         "/v1/replicas/people/rows/2"]
 
 
 @pytest.fixture
@@ -43,6 +44,33 @@ def test_tags_are_those_of_the_load(loaded, client, path):
     status, headers, _ = ask(loaded, path, If_None_Match=f'"{load_id}"')
     assert status == 200 and headers["etag"] == '"%s"' % harness.meta(client, "people")["LOAD_ID"]
     assert ask(loaded, "/v1/replicas/nobody", If_None_Match="*")[0] == 404
+
+
+def test_a_row_that_lies_otherwise(loaded, client):
+    """Not to be had by one question: it is read the longer way, the first time and after it."""
+    row = ask(loaded, PATHS[3])[2]
+    client.hset("people.META", "LAYOUT", '{"version":1,"layout":"rows","and":"more"}')
+    for _ in range(3):
+        status, headers, body = ask(loaded, PATHS[3])
+        assert status == 200 and body == row
+        assert ask(loaded, PATHS[3], If_None_Match=headers["etag"])[0] == 304
+        assert ask(loaded, "/v1/replicas/people/rows/99")[0] == 404
+
+
+def test_many_at_once(loaded):
+    """Rows and names asked for by many at the same time: each gets his own."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def one(i):
+        key = str(i % 3 + 1)
+        if i % 5 == 0:
+            return ask(loaded, "/getRegisteredReplics")[2] == b'{"LIST_OF_REGISTERED_REPLICS":"people"}'
+        if i % 7 == 0:
+            return ask(loaded, "/v1/replicas/people/rows/nobody")[0] == 404
+        return json.loads(ask(loaded, f"/v1/replicas/people/rows/{key}")[2])["key"] == key
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(one, range(600)))
 
 
 def test_the_list_has_a_tag_of_its_content(loaded):
