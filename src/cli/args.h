@@ -30,7 +30,8 @@ struct slc_args {
     size_t given_count;
     const char **operands; /* owned; NULL behind the last one */
     size_t operand_count;
-    bool help; /* --help or -h was among them */
+    bool help;                 /* --help or -h was among them */
+    char *const *command_line; /* the program's, as main() got it; NULL in tests */
 };
 
 #define SLC_AUTO_ARGS SLC_CLEANUP(slc_args_release)

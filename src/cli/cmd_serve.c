@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 static const struct slc_flag flags[] = {
+    {.name = "check", .help = "check the configuration and end; nothing is started"},
     SLC_FLAGS_CONFIG,
     {0},
 };
@@ -15,17 +16,32 @@ static bool reload(void *state, struct slc_config **ret_config, struct slc_error
     return slc_cli_config(state, ret_config, error);
 }
 
+static int check(const struct slc_config *config)
+{
+    SLC_AUTO_BUF struct slc_buf out = {0};
+    struct slc_error error = {0};
+
+    if (!slc_service_check(config, &error))
+        return slc_cli_fail(&error);
+    slc_buf_append_text(&out, "the configuration is good\n");
+    return slc_cli_print(&out);
+}
+
 static int run(const struct slc_args *args)
 {
     SLC_AUTO_CONFIG struct slc_config *config = NULL;
     struct slc_args again = *args;
-    struct slc_service_options options = {
-        .environment = environ, .reload = reload, .reload_state = &again};
+    struct slc_service_options options = {.environment = environ,
+                                          .reload = reload,
+                                          .reload_state = &again,
+                                          .argv = args->command_line};
     struct slc_error error = {0};
     int status;
 
     if (!slc_cli_config(args, &config, &error))
         return slc_cli_fail(&error);
+    if (slc_args_has(args, "check"))
+        return check(config);
     options.config = config;
     if (!slc_service_run(&options, &status, &error)) {
         (void)slc_cli_fail(&error);
@@ -47,8 +63,10 @@ const struct slc_command slc_cmd_serve = {
             "\"Authorization: Bearer KEY\", or once to POST /check_fingerprint.\n"
             "\n"
             "Signals: TERM ends what is in flight within graceful_timeout and stops; INT\n"
-            "(Ctrl-C) and QUIT stop at once; HUP reads the configuration again (log.* is\n"
-            "taken over, the log says what needs a restart); USR1 reopens the log file.\n"
+            "(Ctrl-C) and QUIT stop at once; HUP reads the configuration again and replaces\n"
+            "the workers, losing no request (one that is wrong is refused, and the old one\n"
+            "goes on); TTIN and TTOU: one HTTP worker more or less; USR1 reopens the log\n"
+            "files; USR2 starts the binary anew beside this one, which TERM then ends.\n"
             "\n"
             "Exit status: 0 after a signal; 2 for a wrong configuration, a port or a state\n"
             "directory that is taken; 3 when its own redis-server does not start. A Redis of\n"

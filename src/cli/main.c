@@ -101,6 +101,7 @@ static int run_command(const struct slc_command *command, int argc, char **argv)
                  args.operands[command->max_operands], command->name, command->args);
         return fail_usage(command, &error);
     }
+    args.command_line = argv - 2; /* the program's and the command's name stand before */
     return command->run(&args);
 }
 

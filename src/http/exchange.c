@@ -9,6 +9,24 @@
 
 enum { DRAIN_MAX_BYTES = 16 << 20, PATH_LOGGED_MAX = 1024 };
 
+static struct slc_connection *client_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+/* A quiet connection may wait for its next request as long as libmicrohttpd lets
+ * it, and then that has to come. */
+static void rest(const struct slc_exchange *exchange)
+{
+    const struct slc_http_server_options *options = &exchange->server->options;
+
+    slc_connection_give(exchange->client, options->header_timeout_usec +
+                                              options->idle_timeout_sec * SLC_USEC_PER_SEC);
+}
+
 void *slc_exchange_on_target(void *cls, const char *target, struct MHD_Connection *connection)
 {
     struct slc_exchange *exchange = calloc(1, sizeof(*exchange));
@@ -22,6 +40,7 @@ void *slc_exchange_on_target(void *cls, const char *target, struct MHD_Connectio
     }
     exchange->server = cls;
     exchange->connection = connection;
+    exchange->client = client_of(connection);
     return exchange;
 }
 
@@ -67,9 +86,7 @@ static enum MHD_Result queue(struct slc_exchange *exchange)
 
     if (!made)
         return MHD_NO;
-    pthread_mutex_lock(&server->lock);
-    exchange->close |= server->draining;
-    pthread_mutex_unlock(&server->lock);
+    exchange->close |= atomic_load_explicit(&server->draining, memory_order_relaxed);
     slc_limit_headers(&exchange->limit, response);
     if (has_content) {
         (void)MHD_add_response_header(made, "content-type",
@@ -194,9 +211,8 @@ enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connec
     if (!exchange->begun) {
         exchange->begun = true;
         exchange->start_usec = slc_monotonic_usec();
-        pthread_mutex_lock(&server->lock);
-        server->in_flight++;
-        pthread_mutex_unlock(&server->lock);
+        atomic_fetch_add(&server->in_flight, 1);
+        slc_connection_give(exchange->client, server->options.body_timeout_usec);
         slc_cell_add(server->options.cells.in_flight, 1);
         slc_exchange_begin(exchange, method);
         return exchange->decided && exchange->close ? queue(exchange) : MHD_YES;
@@ -207,6 +223,7 @@ enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connec
         *upload_data_size = 0;
         return take_body(exchange, upload_data, len);
     }
+    slc_connection_give(exchange->client, INT64_MAX);
     if (exchange->suspended) {
         unlist(exchange);
         if (!slc_pending_take(exchange->pending, &exchange->response)) {
@@ -260,6 +277,7 @@ void slc_exchange_on_end(void *cls, struct MHD_Connection *connection, void **ex
     slc_pending_end(exchange->pending);
     if (begun)
         tell(exchange, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    rest(exchange);
     slc_http_request_release(&exchange->request);
     slc_http_response_release(&exchange->response);
     slc_buf_release(&exchange->body);
@@ -268,8 +286,9 @@ void slc_exchange_on_end(void *cls, struct MHD_Connection *connection, void **ex
     if (!begun)
         return;
     slc_cell_add(server->options.cells.in_flight, -1);
+    if (atomic_fetch_sub(&server->in_flight, 1) > 1 || !atomic_load(&server->draining))
+        return;
     pthread_mutex_lock(&server->lock);
-    server->in_flight--;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
 }

@@ -5,15 +5,16 @@
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
+#include "http/connections.h"
 #include "http/pending.h"
 #include "http/server.h"
 
 struct slc_exchange {
     struct slc_http_server *server;
     struct MHD_Connection *connection; /* libmicrohttpd's */
+    struct slc_connection *client;     /* the connection's deadlines; NULL: memory ran out */
     char *target;                      /* owned: the request line's, raw */
     struct slc_http_request request;
     struct slc_http_response response;
@@ -40,11 +41,12 @@ struct slc_http_server {
     uint16_t port;
     uint64_t id_seed[2];  /* random; of the requests' ids */
     _Atomic uint64_t ids; /* given so far */
-    pthread_mutex_t lock;   /* of what follows */
-    pthread_cond_t changed; /* in_flight or suspended went down */
-    size_t in_flight;
+    struct slc_connections *connections;
+    _Atomic size_t in_flight;
+    atomic_bool draining;           /* answers close their connections */
+    pthread_mutex_t lock;           /* of what follows */
+    pthread_cond_t changed;         /* suspended went down or, while draining, in_flight */
     struct slc_exchange *suspended; /* a list */
-    bool draining;                  /* answers close their connections */
     bool refusing;                  /* no more suspending */
 };
 

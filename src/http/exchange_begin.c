@@ -347,6 +347,10 @@ void slc_exchange_begin(struct slc_exchange *exchange, const char *method)
         request->method = SLC_STR("");
         decide(exchange, 500, slc_http_reason(500));
     }
+    if (!exchange->decided && strlen(exchange->target) > exchange->server->options.url_max_bytes) {
+        decide(exchange, 414, slc_http_reason(414));
+        exchange->close = true;
+    }
     if (!exchange->decided && check_framing(exchange, &has_body, &length))
         find_route(exchange);
     if (!exchange->decided)

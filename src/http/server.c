@@ -21,6 +21,10 @@ enum {
     IDLE_DEFAULT_SEC = 60,
     BODY_DEFAULT_BYTES = 1 << 20,
     HEADERS_DEFAULT_BYTES = 16 << 10,
+    URL_DEFAULT_BYTES = 8 << 10,
+    HEADER_DEFAULT_USEC = 30000000,
+    BODY_DEFAULT_USEC = 60000000,
+    STACK_BYTES = 256 << 10,
     BACKLOG = 1024,
     /* How long a cut-off waits for woken requests to notice, and for what they
      * answer to leave. */
@@ -39,6 +43,9 @@ void slc_http_server_options_init(struct slc_http_server_options *options)
         .idle_timeout_sec = IDLE_DEFAULT_SEC,
         .body_max_bytes = BODY_DEFAULT_BYTES,
         .headers_max_bytes = HEADERS_DEFAULT_BYTES,
+        .url_max_bytes = URL_DEFAULT_BYTES,
+        .header_timeout_usec = HEADER_DEFAULT_USEC,
+        .body_timeout_usec = BODY_DEFAULT_USEC,
     };
 }
 
@@ -98,6 +105,28 @@ int slc_http_listen(const char *bind_address, uint16_t port, struct slc_error *e
         return -1;
     }
     return fd;
+}
+
+bool slc_http_is_bound_to(int fd, const char *bind_address, uint16_t port)
+{
+    struct sockaddr_storage wanted, there = {0};
+    socklen_t wanted_len = 0, len = sizeof(there);
+    struct sockaddr_in in4, wanted4;
+    struct sockaddr_in6 in6, wanted6;
+
+    if (!make_address(bind_address, port, &wanted, &wanted_len, NULL) ||
+        getsockname(fd, (struct sockaddr *)&there, &len) != 0 ||
+        there.ss_family != wanted.ss_family)
+        return false;
+    if (there.ss_family == AF_INET) {
+        memcpy(&in4, &there, sizeof(in4));
+        memcpy(&wanted4, &wanted, sizeof(wanted4));
+        return in4.sin_port == wanted4.sin_port && in4.sin_addr.s_addr == wanted4.sin_addr.s_addr;
+    }
+    memcpy(&in6, &there, sizeof(in6));
+    memcpy(&wanted6, &wanted, sizeof(wanted6));
+    return in6.sin6_port == wanted6.sin6_port &&
+           memcmp(&in6.sin6_addr, &wanted6.sin6_addr, sizeof(in6.sin6_addr)) == 0;
 }
 
 static uint16_t port_of(int fd)
@@ -172,6 +201,12 @@ static void fill_defaults(struct slc_http_server_options *options)
         options->body_max_bytes = BODY_DEFAULT_BYTES;
     if (!options->headers_max_bytes)
         options->headers_max_bytes = HEADERS_DEFAULT_BYTES;
+    if (!options->url_max_bytes)
+        options->url_max_bytes = URL_DEFAULT_BYTES;
+    if (!options->header_timeout_usec)
+        options->header_timeout_usec = HEADER_DEFAULT_USEC;
+    if (!options->body_timeout_usec)
+        options->body_timeout_usec = BODY_DEFAULT_USEC;
 }
 
 /* Leave every escape as it stands: what is decoded is decoded by the router
@@ -183,9 +218,65 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *t
     return strlen(text);
 }
 
+/* May a connection be taken? */
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *peer, socklen_t peer_len)
+{
+    struct slc_http_server *server = cls;
+    const struct slc_http_server_options *options = &server->options;
+
+    (void)peer_len;
+    if (!options->admit || options->admit(options->admit_state, peer))
+        return MHD_YES;
+    slc_cell_add(options->cells.refused, 1);
+    return MHD_NO;
+}
+
+static void begin_connection(struct slc_http_server *server, struct MHD_Connection *connection,
+                             void **socket_context)
+{
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *peer =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    slc_cell_add(server->options.cells.connections, 1);
+    *socket_context =
+        slc_connections_add(server->connections, fd ? fd->connect_fd : -1,
+                            peer ? peer->client_addr : NULL, server->options.header_timeout_usec);
+    if (*socket_context && server->options.enter)
+        server->options.enter(server->options.admit_state, peer ? peer->client_addr : NULL);
+}
+
+static void end_connection(struct slc_http_server *server, struct slc_connection *connection)
+{
+    const struct slc_http_server_options *options = &server->options;
+
+    slc_cell_add(options->cells.connections, -1);
+    if (!connection)
+        return;
+    if (options->leave)
+        options->leave(options->admit_state, (const struct sockaddr *)&connection->peer);
+    slc_connections_remove(server->connections, connection);
+    if (!atomic_load(&server->draining))
+        return;
+    pthread_mutex_lock(&server->lock);
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        begin_connection(cls, connection, socket_context);
+    else
+        end_connection(cls, *socket_context);
+}
+
 static struct MHD_Daemon *start_daemon(struct slc_http_server *server)
 {
     const struct slc_http_server_options *options = &server->options;
+    bool tls = options->tls_cert != NULL;
     struct MHD_OptionItem items[] = {
         {MHD_OPTION_LISTEN_SOCKET, server->listen_fd, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
@@ -197,18 +288,31 @@ static struct MHD_Daemon *start_daemon(struct slc_http_server *server)
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)(options->headers_max_bytes + (24 << 10)),
          NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)slc_exchange_on_target, server},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)slc_exchange_on_end, server},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
         /* A pool of one is no pool. */
         {options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
          (intptr_t)options->threads, NULL},
         {MHD_OPTION_END, 0, NULL},
+        {MHD_OPTION_END, 0, NULL},
+        {MHD_OPTION_END, 0, NULL},
     };
+    size_t last = sizeof(items) / sizeof(items[0]) - 3;
 
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                            slc_exchange_on_request, server, MHD_OPTION_ARRAY, items,
-                            MHD_OPTION_END);
+    if (tls) {
+        last -= options->threads > 1 ? 0 : 1;
+        items[last++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0,
+                                                (void *)(uintptr_t)options->tls_cert};
+        items[last++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0,
+                                                (void *)(uintptr_t)options->tls_key};
+    }
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+                                (tls ? MHD_USE_TLS : 0),
+                            0, on_accept, server, slc_exchange_on_request, server, MHD_OPTION_ARRAY,
+                            items, MHD_OPTION_END);
 }
 
 static bool init_locks(struct slc_http_server *server)
@@ -234,6 +338,7 @@ static void free_server(struct slc_http_server *server)
 {
     if (server->listen_fd >= 0)
         close(server->listen_fd);
+    slc_connections_free(server->connections);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server);
@@ -262,7 +367,10 @@ struct slc_http_server *slc_http_server_start(const struct slc_http_server_optio
     fill_defaults(&server->options);
     if (!server->options.trusted_proxies)
         server->options.trusted_proxies = &server->no_proxies;
-    server->listen_fd = take_listen_fd(options, error);
+    server->listen_fd = -1;
+    server->connections = slc_connections_new(options->cells.slow, error);
+    if (server->connections)
+        server->listen_fd = take_listen_fd(options, error);
     if (server->listen_fd < 0) {
         free_server(server);
         return NULL;
@@ -270,7 +378,11 @@ struct slc_http_server *slc_http_server_start(const struct slc_http_server_optio
     server->port = port_of(server->listen_fd);
     server->daemon = start_daemon(server);
     if (!server->daemon) {
-        slc_fail(error, SLC_ERR_INTERNAL, "libmicrohttpd %s did not start", MHD_get_version());
+        slc_fail(error, options->tls_cert ? SLC_ERR_CONFIG : SLC_ERR_INTERNAL,
+                 options->tls_cert ? "libmicrohttpd %s did not start: are http.tls_cert_file and "
+                                     "http.tls_key_file a certificate and its key?"
+                                   : "libmicrohttpd %s did not start",
+                 MHD_get_version());
         free_server(server);
         return NULL;
     }
@@ -284,28 +396,33 @@ uint16_t slc_http_server_port(const struct slc_http_server *server)
 
 size_t slc_http_server_in_flight(struct slc_http_server *server)
 {
-    size_t in_flight;
-
-    pthread_mutex_lock(&server->lock);
-    in_flight = server->in_flight;
-    pthread_mutex_unlock(&server->lock);
-    return in_flight;
+    return atomic_load(&server->in_flight);
 }
 
-/* Wait, with the lock held, until nothing is in flight, the time is over or,
- * where that is asked, somebody is in a hurry. */
-static bool wait_idle(struct slc_http_server *server, int64_t timeout_usec, bool ask)
+/* Nothing is in flight, and no connection is there or they have had their time. */
+static bool is_idle(struct slc_http_server *server, int64_t idle_end_usec)
 {
-    int64_t end_usec = slc_monotonic_usec() + timeout_usec, now;
+    return atomic_load(&server->in_flight) == 0 &&
+           (slc_monotonic_usec() >= idle_end_usec ||
+            slc_connections_count(server->connections) == 0);
+}
 
-    while (server->in_flight > 0 && (now = slc_monotonic_usec()) < end_usec) {
+/* Wait, with the lock held, until it is idle, the time is over or, where that is
+ * asked, somebody is in a hurry. True when nothing was in flight. */
+static bool wait_idle(struct slc_http_server *server, int64_t timeout_usec, int64_t idle_usec,
+                      bool ask)
+{
+    int64_t start_usec = slc_monotonic_usec(), now;
+    int64_t end_usec = start_usec + timeout_usec, idle_end_usec = start_usec + idle_usec;
+
+    while (!is_idle(server, idle_end_usec) && (now = slc_monotonic_usec()) < end_usec) {
         int64_t look_usec = end_usec - now > HURRY_LOOK_USEC ? now + HURRY_LOOK_USEC : end_usec;
         struct timespec look = {.tv_sec = (time_t)(look_usec / SLC_USEC_PER_SEC),
                                 .tv_nsec = (long)(look_usec % SLC_USEC_PER_SEC * 1000)};
         bool hurry;
 
         pthread_cond_timedwait(&server->changed, &server->lock, &look);
-        if (!ask || server->in_flight == 0 || !server->options.must_hurry)
+        if (!ask || is_idle(server, idle_end_usec) || !server->options.must_hurry)
             continue;
         pthread_mutex_unlock(&server->lock);
         hurry = server->options.must_hurry(server->options.hurry_state);
@@ -313,10 +430,10 @@ static bool wait_idle(struct slc_http_server *server, int64_t timeout_usec, bool
         if (hurry)
             break;
     }
-    return server->in_flight == 0;
+    return atomic_load(&server->in_flight) == 0;
 }
 
-bool slc_http_server_stop(struct slc_http_server *server, int64_t graceful_usec)
+bool slc_http_server_stop(struct slc_http_server *server, int64_t graceful_usec, int64_t idle_usec)
 {
     bool idle;
 
@@ -324,15 +441,15 @@ bool slc_http_server_stop(struct slc_http_server *server, int64_t graceful_usec)
         return true;
     /* No new connections; the socket stays ours (and maybe other processes'). */
     MHD_quiesce_daemon(server->daemon);
+    atomic_store(&server->draining, true);
     pthread_mutex_lock(&server->lock);
-    server->draining = true;
-    idle = wait_idle(server, graceful_usec, true);
+    idle = wait_idle(server, graceful_usec, idle_usec, true);
     server->refusing = true;
     for (struct slc_exchange *exchange = server->suspended; exchange; exchange = exchange->next)
         slc_pending_abandon(exchange->pending);
     /* libmicrohttpd must not be stopped while a connection sleeps. */
     if (!idle)
-        (void)wait_idle(server, CUT_OFF_USEC, false);
+        (void)wait_idle(server, CUT_OFF_USEC, 0, false);
     while (server->suspended)
         pthread_cond_wait(&server->changed, &server->lock);
     pthread_mutex_unlock(&server->lock);

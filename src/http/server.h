@@ -61,8 +61,23 @@ struct slc_http_server_options {
     unsigned connections_max;            /* in all; 0 means 1000 */
     unsigned connections_per_client_max; /* 0: no bound of its own */
     unsigned idle_timeout_sec;           /* of a quiet connection; 0 means 60 */
+    int64_t header_timeout_usec;         /* for a request's headers to arrive; 0 means 30 s */
+    int64_t body_timeout_usec;           /* and for its body; 0 means 60 s */
     size_t body_max_bytes;               /* 0 means 1 MiB; more is answered 413 */
     size_t headers_max_bytes;            /* 0 means 16 KiB; more is answered 431 */
+    size_t url_max_bytes;                /* of the target; 0 means 8 KiB; more is answered 414 */
+
+    /* TLS: certificates and key as PEM text, borrowed; NULL: plain HTTP. Errors of the
+     * start: CONFIG. */
+    const char *tls_cert, *tls_key;
+
+    /* Who counts the connections of several processes; may be NULL, else all
+     * three. Asked before one is taken (false closes it at once), told when it is,
+     * and when it is over. On a server thread. */
+    bool (*admit)(void *admit_state, const struct sockaddr *peer);
+    void (*enter)(void *admit_state, const struct sockaddr *peer);
+    void (*leave)(void *admit_state, const struct sockaddr *peer);
+    void *admit_state;
 
     const struct slc_router *router; /* borrowed; complete before the start */
     struct slc_sessions *sessions;   /* borrowed; needed when a route needs a session */
@@ -104,10 +119,15 @@ size_t slc_http_server_in_flight(struct slc_http_server *server);
  * close-on-exec, SO_REUSEADDR. The caller closes it. -1 on failure. Errors as above. */
 int slc_http_listen(const char *bind_address, uint16_t port, struct slc_error *error);
 
+/* True when the socket `fd` is bound to that very address and port. */
+bool slc_http_is_bound_to(int fd, const char *bind_address, uint16_t port);
+
 /* Stop: take no new connections, let what is in flight end for up to
  * `graceful_usec` (0: at once) or until must_hurry, answer suspended requests 503, cut the rest
- * off, and free the server. NULL is fine. Not from a server thread. True when
- * nothing had to be cut off. */
-bool slc_http_server_stop(struct slc_http_server *server, int64_t graceful_usec);
+ * off, and free the server. Answers close their connections from now on. A
+ * connection without a request is kept for `idle_usec` (at most the grace): a
+ * client may be about to use it, and would see a reset. NULL is fine. Not
+ * from a server thread. True when nothing had to be cut off. */
+bool slc_http_server_stop(struct slc_http_server *server, int64_t graceful_usec, int64_t idle_usec);
 
 #endif

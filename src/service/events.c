@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/num.h"
 #include "base/utf8.h"
 #include "source/names.h"
 
@@ -19,63 +20,47 @@ bool slc_service_open_log(const struct slc_config *config, struct slc_error *err
     return slc_log_open(file, level, text ? SLC_LOG_TEXT : SLC_LOG_JSON, error);
 }
 
-/* ---- A new configuration ------------------------------------------------- */
-
-static bool differs(const struct slc_config *old, const struct slc_config *new,
-                    const struct slc_option *option)
-{
-    SLC_AUTO_BUF struct slc_buf a = {0};
-    SLC_AUTO_BUF struct slc_buf b = {0};
-
-    if (option->flags & SLC_OPTION_PER_COLUMN)
-        return false;                    /* compared as columns */
-    if (option->kind == SLC_OPTION_TEXT) /* shown, a secret would look like any other */
-        return strcmp(slc_config_text(old, option->key), slc_config_text(new, option->key)) != 0;
-    slc_config_show(old, option, &a);
-    slc_config_show(new, option, &b);
-    return !slc_str_eq(slc_buf_view(&a), slc_buf_view(&b));
-}
-
-static bool columns_differ(const struct slc_config *old, const struct slc_config *new)
-{
-    size_t count = slc_config_column_count(old);
-
-    if (count != slc_config_column_count(new))
-        return true;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(slc_config_column_name(old, i), slc_config_column_name(new, i)) != 0)
-            return true;
-        for (int step = 0; step < SLC_COLUMN_STEPS; step++) {
-            const char *a = slc_config_column_value(old, i, (enum slc_column_step)step);
-            const char *b = slc_config_column_value(new, i, (enum slc_column_step)step);
-
-            if (!a != !b || (a && strcmp(a, b) != 0))
-                return true;
-        }
-    }
-    return false;
-}
-
-void slc_service_take_over(const struct slc_config *old, const struct slc_config *new)
+void slc_service_reopen_log(void)
 {
     struct slc_error error = {0};
 
-    if (!slc_service_open_log(new, &error)) {
-        slc_log(SLC_LOG_ERROR, "the new log cannot be opened; the old one goes on",
+    if (slc_log_reopen(&error))
+        slc_log(SLC_LOG_INFO, "the log was opened anew");
+    else
+        slc_log(SLC_LOG_ERROR, "the log cannot be opened anew; the old file goes on",
                 SLC_LOG_TEXT_FIELD("reason", error.message));
-        return;
-    }
-    for (size_t i = 0; i < slc_option_count(); i++) {
-        const struct slc_option *option = slc_option_at(i);
+}
 
-        if (strncmp(option->key, "log.", 4) != 0 && differs(old, new, option))
-            slc_log(SLC_LOG_WARNING, "an option has changed and needs a restart",
-                    SLC_LOG_TEXT_FIELD("option", option->key));
-    }
-    if (columns_differ(old, new))
+/* ---- A new configuration ------------------------------------------------- */
+
+bool slc_service_pin_options(const struct slc_config *old, struct slc_config *fresh,
+                             struct slc_error *error)
+{
+    static const char *const pinned[] = {"http.bind", "http.port", "state_dir", "redis.url",
+                                         "pid_file"};
+
+    for (size_t i = 0; i < sizeof(pinned) / sizeof(pinned[0]); i++) {
+        const struct slc_option *option = slc_option_find(slc_str_from(pinned[i]));
+        char number[SLC_NUM_TEXT_BYTES + 1] = "";
+        struct slc_str value;
+        bool same;
+
+        if (option->kind == SLC_OPTION_INT) {
+            *slc_write_int64(number, slc_config_int(old, pinned[i])) = '\0';
+            value = slc_str_from(number);
+            same = slc_config_int(old, pinned[i]) == slc_config_int(fresh, pinned[i]);
+        } else {
+            value = slc_str_from(slc_config_text(old, pinned[i]));
+            same = slc_str_is(value, slc_config_text(fresh, pinned[i]));
+        }
+        if (same)
+            continue;
         slc_log(SLC_LOG_WARNING, "an option has changed and needs a restart",
-                SLC_LOG_TEXT_FIELD("option", "prep.columns"));
-    slc_log(SLC_LOG_INFO, "the configuration was read again");
+                SLC_LOG_TEXT_FIELD("option", pinned[i]));
+        if (!slc_config_set_value(fresh, pinned[i], value, "the service that runs", error))
+            return false;
+    }
+    return true;
 }
 
 /* ---- Hooks --------------------------------------------------------------- */

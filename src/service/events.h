@@ -10,9 +10,14 @@
 /* Open the log as log.level, log.format and log.file say. */
 bool slc_service_open_log(const struct slc_config *config, struct slc_error *error);
 
-/* Apply what can change while the service runs (log.*), and log which other
- * options differ and need a restart. */
-void slc_service_take_over(const struct slc_config *old, const struct slc_config *new);
+/* Open the log's file anew (after a rotation), and log that or why not. */
+void slc_service_reopen_log(void);
+
+/* The options that a running service cannot change (where it listens, its state
+ * directory, its Redis) get the values of `old` in `fresh`, with a warning for
+ * each that differs. False when memory ran out. */
+bool slc_service_pin_options(const struct slc_config *old, struct slc_config *fresh,
+                             struct slc_error *error);
 
 /* Hooks: of the server (the access log), the inbox and the queue. */
 void slc_service_log_request(const struct slc_http_record *record);

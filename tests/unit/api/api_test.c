@@ -88,7 +88,7 @@ void api_test_open(struct api_test *test, void **state, const struct slc_redis_u
 
 void api_test_close(struct api_test *test)
 {
-    slc_http_server_stop(test->server, 5000000);
+    slc_http_server_stop(test->server, 5000000, 0);
     slc_api_free(test->api);
     slc_queue_stop(test->queue, 5000000);
     slc_counters_free(test->counters);

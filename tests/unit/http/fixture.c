@@ -185,7 +185,7 @@ void fixture_start(struct fixture *fixture, void (*change)(struct slc_http_serve
 
 bool fixture_stop(struct fixture *fixture, int64_t graceful_usec)
 {
-    bool clean = slc_http_server_stop(fixture->server, graceful_usec);
+    bool clean = slc_http_server_stop(fixture->server, graceful_usec, 0);
 
     fixture->server = NULL;
     return clean;

@@ -571,7 +571,7 @@ static void test_bad_starts(void **state)
     assert_null(slc_http_server_start(&options, &error));
     assert_int_equal(error.code, SLC_ERR_CONFIG);
     stop(NULL);
-    assert_true(slc_http_server_stop(NULL, 0));
+    assert_true(slc_http_server_stop(NULL, 0, 0));
 }
 
 int main(void)

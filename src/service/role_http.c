@@ -1,0 +1,159 @@
+/* A worker that answers requests. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/metrics.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "service/events.h"
+#include "service/loading.h"
+#include "service/role.h"
+#include "service/start.h"
+
+/* At the end of the service connections without a request are kept for so long:
+ * a request may be on its way. */
+enum { LINGER_USEC = 500000 };
+
+/* Everything that runs, in the order of its start. */
+struct http_role {
+    struct slc_role_process *process;
+    const struct slc_config *config;
+    const struct slc_counters *counters;
+    struct slc_redis_pool *pool;
+    struct slc_inbox *inbox;
+    struct slc_loading *loading;
+    struct slc_sessions *sessions;
+    struct slc_limits *limits;
+    struct slc_trusted_proxies proxies;
+    struct slc_api *api;
+    struct slc_http_server *server;
+};
+
+static bool make_sessions(struct http_role *role, struct slc_error *error)
+{
+    const struct slc_service_keys *keys = role->process->context->keys;
+    int64_t ttl = (int64_t)ceil(slc_config_seconds(role->config, "auth.session_ttl"));
+    struct slc_sessions_options options = {.keys = keys->keys,
+                                           .key_count = keys->count,
+                                           .secure_cookie = role->process->context->tls->cert,
+                                           .address_ttl_sec = ttl,
+                                           .cookie_ttl_sec = ttl};
+
+    role->sessions = slc_sessions_new(&options, error);
+    return role->sessions != NULL;
+}
+
+static bool make_limits(struct http_role *role, struct slc_error *error)
+{
+    struct slc_config_rate rate = slc_config_rate(role->config, "limits.rate");
+    struct slc_limits_options options = {
+        .rate = {.amount = rate.count, .window_sec = rate.period_seconds}};
+
+    role->limits = slc_limits_new(&options);
+    return role->limits || slc_fail(error, SLC_ERR_MEMORY, "no memory for the rate limits");
+}
+
+static void on_request(void *state, const struct slc_http_record *record)
+{
+    struct http_role *role = state;
+
+    slc_api_record(role->api, record);
+    slc_service_log_request(record);
+}
+
+static bool start_api(struct http_role *role, struct slc_error *error)
+{
+    struct slc_api_options options = {.pool = role->pool,
+                                      .inbox = role->inbox,
+                                      .queue = slc_loading_queue(role->loading),
+                                      .sessions = role->sessions,
+                                      .counters = role->counters};
+
+    role->api = slc_api_new(&options, error);
+    return role->api != NULL;
+}
+
+static bool start_server(struct http_role *role, struct slc_error *error)
+{
+    const struct slc_config *config = role->config;
+    struct slc_http_server_options options;
+
+    slc_http_server_options_init(&options);
+    options.listen_fd = role->process->context->listen_fd;
+    options.threads = (unsigned)slc_config_int(config, "http.threads");
+    options.connections_max = (unsigned)slc_config_int(config, "http.max_connections");
+    options.idle_timeout_sec = (unsigned)ceil(slc_config_seconds(config, "http.timeout"));
+    options.header_timeout_usec =
+        (int64_t)(slc_config_seconds(config, "http.header_timeout") * 1e6);
+    options.body_timeout_usec = (int64_t)(slc_config_seconds(config, "http.body_timeout") * 1e6);
+    options.body_max_bytes = (size_t)slc_config_bytes(config, "http.max_body_bytes");
+    options.headers_max_bytes = (size_t)slc_config_bytes(config, "http.max_header_bytes");
+    options.url_max_bytes = (size_t)slc_config_bytes(config, "http.max_url_bytes");
+    options.tls_cert = role->process->context->tls->cert;
+    options.tls_key = role->process->context->tls->key;
+    options.router = slc_api_router(role->api);
+    options.sessions = role->sessions;
+    options.limits = role->limits;
+    options.trusted_proxies = &role->proxies;
+    options.context = role->api;
+    options.cells = (struct slc_http_cells){
+        .connections = slc_counters_cell(role->counters, SLC_METRIC_HTTP_CONNECTIONS),
+        .in_flight = slc_counters_cell(role->counters, SLC_METRIC_HTTP_IN_FLIGHT),
+        .refused = slc_counters_cell(role->counters, SLC_METRIC_HTTP_CONNECTIONS_REFUSED),
+        .slow = slc_counters_cell(role->counters, SLC_METRIC_HTTP_SLOW_CLIENTS)};
+    options.on_done = on_request;
+    options.done_state = role;
+    options.must_hurry = slc_role_must_hurry;
+    options.hurry_state = role->process;
+    role->server = slc_http_server_start(&options, error);
+    return role->server != NULL;
+}
+
+static bool start(struct http_role *role, struct slc_error *error)
+{
+    const struct slc_role_context *context = role->process->context;
+    /* One for each server thread and the desk; and for who looks at tickets. */
+    size_t connections = (size_t)slc_config_int(role->config, "http.threads") + 3;
+
+    role->pool = slc_redis_pool_new(context->redis_url, connections,
+                                    slc_config_int(role->config, "redis.timeout_ms"), error);
+    role->inbox = role->pool ? slc_role_inbox(context, error) : NULL;
+    if (!role->inbox)
+        return false;
+    role->loading = slc_loading_start(role->process, role->pool, role->inbox, error);
+    return role->loading && make_sessions(role, error) && make_limits(role, error) &&
+           slc_service_parse_proxies(role->config, &role->proxies, error) &&
+           start_api(role, error) && start_server(role, error);
+}
+
+static void stop(struct http_role *role, int64_t graceful_usec)
+{
+    int64_t end_usec = slc_monotonic_usec() + graceful_usec, left_usec;
+    int64_t idle_usec = role->process->succeeded ? graceful_usec : LINGER_USEC;
+
+    if (role->server && !slc_http_server_stop(role->server, graceful_usec, idle_usec))
+        slc_log(SLC_LOG_WARNING, role->process->hurry
+                                     ? "requests were cut off: a quick stop was asked for"
+                                     : "requests were cut off: graceful_timeout is over");
+    slc_api_free(role->api);
+    left_usec = end_usec - slc_monotonic_usec();
+    slc_loading_stop(role->loading, left_usec > 0 && !role->process->hurry ? left_usec : 0);
+    slc_sessions_free(role->sessions);
+    slc_limits_free(role->limits);
+    slc_trusted_proxies_release(&role->proxies);
+    slc_inbox_free(role->inbox);
+    slc_redis_pool_free(role->pool);
+}
+
+bool slc_role_http(struct slc_role_process *process, struct slc_error *error)
+{
+    struct http_role role = {.process = process,
+                             .config = process->context->config,
+                             .counters = process->context->shared->counters};
+    bool good = start(&role, error);
+
+    stop(&role, good ? slc_role_wait(process) : 0);
+    return good;
+}
