@@ -27,8 +27,10 @@ enum { SLC_API_DESK_MAX = 256, SLC_API_RETRY_AFTER_SEC = 5, SLC_API_NAME_BITS = 
 
 /* Bounds of parameters, as the handlers check and the documentation shows them. */
 #define SLC_API_TOP_DEFAULT 10
+#define SLC_API_PAGE_DEFAULT 100
 enum {
     SLC_API_TOP_MAX = 100000,
+    SLC_API_PAGE_MAX = 10000,
     SLC_API_NAME_MAX_CHARS = 200,
     SLC_API_KEY_MAX_CHARS = 4096,
     SLC_API_EMAIL_MAX_CHARS = 254,
@@ -119,6 +121,7 @@ SLC_HTTP_HANDLER(slc_api_v1_replica);
 SLC_HTTP_HANDLER(slc_api_v1_replica_delete);
 SLC_HTTP_HANDLER(slc_api_v1_profile);
 SLC_HTTP_HANDLER(slc_api_v1_plan);
+SLC_HTTP_HANDLER(slc_api_v1_rows);
 SLC_HTTP_HANDLER(slc_api_v1_row);
 SLC_HTTP_HANDLER(slc_api_v1_tickets);
 SLC_HTTP_HANDLER(slc_api_v1_loads_post);

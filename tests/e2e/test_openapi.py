@@ -30,6 +30,9 @@ CALLS = {
     "getRow": [({"name": "people", "key": "1"}, None, 200), ({"name": "people", "key": KEY_PATH}, None, 200),
                ({"name": "people", "key": "none"}, None, 404), ({"name": "nobody", "key": "1"}, None, 404),
                ({"name": "people", "key": "%FF"}, None, 400)],
+    "listRows": [({"name": "people"}, None, 200), ({"name": "nobody"}, None, 404),
+                 ({"name": "people", "?": "limit=1"}, None, 200), ({"name": "people", "?": "limit=0"}, None, 422),
+                 ({"name": "people", "?": "limit=10001"}, None, 422), ({"name": "people", "?": "cursor=x"}, None, 422)],
     "listTickets": [({}, None, 200)],
     "startLoad": [({}, {"replica": "people", "force": True}, 202), ({}, None, 202), ({}, {"replica": "nobody"}, 404),
                   ({}, {"force": 7}, 422)],
@@ -91,7 +94,7 @@ def test_every_operation_answers_as_described(loaded):
     for name, calls in CALLS.items():
         method, path, operation = known[name]
         for parts, body, status in calls:
-            filled = path
+            filled = path + ("?" + parts["?"] if "?" in parts else "")
             for part, value in parts.items():
                 filled = filled.replace("{%s}" % part, first if value == "LOAD" else value)
             answer = loaded.call(method, filled, None if body is None else json.dumps(body))
