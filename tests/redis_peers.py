@@ -5,6 +5,7 @@ The server's program is $SLUICE_TEST_REDIS_SERVER, else redis-server; so can the
 """
 import contextlib
 import os
+import random
 import selectors
 import shutil
 import socket
@@ -19,6 +20,18 @@ import harness
 PROGRAM = os.environ.get("SLUICE_TEST_REDIS_SERVER") or "redis-server"
 
 
+def free_port():
+    """One below those that the kernel gives to outgoing connections: it is still free when the server binds it."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
 def programs():
     """The servers to test with: the usual one, and Valkey where it is installed."""
     found = [PROGRAM]
@@ -31,7 +44,7 @@ class Server:
     """A server with any configuration, on a loopback port; `tls_port` is set with TLS."""
 
     def __init__(self, folder, *arguments, program=PROGRAM, port=None, name="server"):
-        self.port = port or harness.free_port()
+        self.port = port or free_port()
         self.folder = os.path.join(str(folder), f"{name}-{self.port}")
         os.makedirs(self.folder, exist_ok=True)
         self.log = os.path.join(self.folder, "log")
@@ -295,8 +308,8 @@ class Sentinel:
     def start(self):
         self.process = subprocess.Popen([PROGRAM, self.config, "--sentinel"], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # One connection from the start: it stays logged in whatever the tests do to the users.
-        self._client = redis.Redis(port=self.port, single_connection_client=False)
+        # Its connections stay logged in whatever the tests do to the users.
+        self._client = redis.Redis(host="127.0.0.1", port=self.port)
 
         def answers():
             try:

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static const struct {
     const char *name;
     enum slc_error_class class;
@@ -52,12 +54,22 @@ static void copy_clipped(char *to, size_t size_bytes, const char *from, size_t l
     one_line(to);
 }
 
+/* What a peer said may be anything. */
+static void only_utf8(char *text)
+{
+    size_t len = strlen(text);
+
+    for (size_t at = 0; (at += slc_utf8_valid_prefix(text + at, len - at)) < len;)
+        text[at] = '?';
+}
+
 static void fill(struct slc_error *error, enum slc_error_code code, const char *message)
 {
     memset(error, 0, sizeof(*error));
     error->code = code;
     error->class = codes[code].class;
     copy_clipped(error->message, sizeof(error->message), message, strlen(message));
+    only_utf8(error->message);
 }
 
 bool slc_fail(struct slc_error *error, enum slc_error_code code, const char *format, ...)
@@ -89,9 +101,10 @@ bool slc_fail_errno(struct slc_error *error, int errno_value, const char *format
     if (written >= 0 && (size_t)written < sizeof(message))
         snprintf(message + written, sizeof(message) - (size_t)written, ": %s",
                  strerror_r(errno_value, reason, sizeof(reason)));
-    fill(error, errno_value == ENOENT   ? SLC_ERR_NOT_FOUND
-                : errno_value == ENOMEM ? SLC_ERR_MEMORY
-                                        : SLC_ERR_IO,
+    fill(error,
+         errno_value == ENOENT   ? SLC_ERR_NOT_FOUND
+         : errno_value == ENOMEM ? SLC_ERR_MEMORY
+                                 : SLC_ERR_IO,
          message);
     return false;
 }

@@ -272,8 +272,11 @@ static int load_batch(struct batch *batch)
         slc_stop_catch();
         return load_all(batch);
     }
-    if (!slc_redis_access_open(batch->config, &access, &error) ||
-        !slc_load_sweep(access.redis, batch->config, true, NULL, &error))
+    if (!slc_redis_access_open(batch->config, &access, &error))
+        return slc_cli_fail(&error);
+    /* What may pass (a Redis that still loads its data) is waited for by the load. */
+    if (!slc_load_sweep(access.redis, batch->config, true, NULL, &error) &&
+        error.class != SLC_CLASS_RETRY)
         return slc_cli_fail(&error);
     slc_stop_catch();
     batch->redis = access.redis;

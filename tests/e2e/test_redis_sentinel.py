@@ -19,8 +19,8 @@ class Watched:
         self.folder = str(folder)
         self.servers = [redis_peers.Server(folder, "--repl-diskless-sync-delay", 0, name="first")]
         self.servers.append(redis_peers.Server(folder, "--replicaof", "127.0.0.1", self.servers[0].port, name="second"))
-        self.port = harness.free_port()
-        self.url = f"redis+sentinel://127.0.0.1:{harness.free_port()},127.0.0.1:{self.port}/mymaster"
+        self.port = redis_peers.free_port()
+        self.url = f"redis+sentinel://127.0.0.1:{redis_peers.free_port()},127.0.0.1:{self.port}/mymaster"
         self.process = None
 
     def start(self):
@@ -75,7 +75,7 @@ def test_a_load_and_a_look(tmp_path, watched):
     assert '"other"' in line and "1 of 2 sentinels" in line
     line = harness.CommandLine(tmp_path, f"redis+sentinel://127.0.0.1:{watched.port}/other").refused(2, "ls")
     assert '"other"' in line and "redis.url" in line
-    nobody = f"redis+sentinel://127.0.0.1:{harness.free_port()}/mymaster"
+    nobody = f"redis+sentinel://127.0.0.1:{redis_peers.free_port()}/mymaster"
     assert "refused" in harness.CommandLine(tmp_path, nobody).refused(3, "ls")
 
 

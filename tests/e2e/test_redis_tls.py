@@ -22,7 +22,7 @@ class Secured:
         self.servers = []
 
     def start(self, cert=None, key=None, clients="no"):
-        port = harness.free_port()
+        port = redis_peers.free_port()
         server = redis_peers.Server(self.folder, *redis_peers.tls_arguments(self.ca, cert or self.cert, key or self.key, port, clients),
                                     name="tls").start()
         server.tls_port = port
