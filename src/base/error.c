@@ -54,22 +54,40 @@ static void copy_clipped(char *to, size_t size_bytes, const char *from, size_t l
     one_line(to);
 }
 
-/* What a peer said may be anything. */
-static void only_utf8(char *text)
+/* What a peer said may be anything: what is no UTF-8 becomes U+FFFD. */
+static size_t copy_utf8(char *to, size_t size_bytes, const char *from)
 {
-    size_t len = strlen(text);
+    static const char replacement[] = "\xef\xbf\xbd";
+    size_t len = 0, left = strlen(from);
 
-    for (size_t at = 0; (at += slc_utf8_valid_prefix(text + at, len - at)) < len;)
-        text[at] = '?';
+    while (left > 0 && len + sizeof(replacement) < size_bytes) {
+        size_t valid = slc_utf8_valid_prefix(from, left);
+        size_t room = size_bytes - len - 1;
+
+        if (valid > 0) {
+            memcpy(to + len, from, valid < room ? valid : room);
+            len += valid < room ? valid : room;
+        } else {
+            memcpy(to + len, replacement, sizeof(replacement) - 1);
+            len += sizeof(replacement) - 1;
+            valid = 1;
+        }
+        from += valid;
+        left -= valid;
+    }
+    to[len] = '\0';
+    return len;
 }
 
 static void fill(struct slc_error *error, enum slc_error_code code, const char *message)
 {
+    char clean[2 * SLC_ERROR_MESSAGE_BYTES];
+    size_t len = copy_utf8(clean, sizeof(clean), message);
+
     memset(error, 0, sizeof(*error));
     error->code = code;
     error->class = codes[code].class;
-    copy_clipped(error->message, sizeof(error->message), message, strlen(message));
-    only_utf8(error->message);
+    copy_clipped(error->message, sizeof(error->message), clean, len);
 }
 
 bool slc_fail(struct slc_error *error, enum slc_error_code code, const char *format, ...)

@@ -21,7 +21,9 @@ bool slc_lease_lost(const struct slc_store_load *load, struct slc_error *error)
 bool slc_lease_check_base(const struct slc_store_load *load, struct slc_str load_id,
                           struct slc_error *error)
 {
-    if (!load_id.data || slc_str_eq(load_id, slc_str_from(load->options.base->load_id)))
+    /* Its own id: the swap was done, on a server that was replaced in that moment. */
+    if (!load_id.data || slc_str_eq(load_id, slc_str_from(load->options.base->load_id)) ||
+        slc_str_eq(load_id, load->options.load_id))
         return true;
     return slc_fail(
         error, SLC_ERR_CONFLICT,

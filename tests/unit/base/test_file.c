@@ -158,7 +158,8 @@ static void errors(void **state)
     (void)state;
     assert_false(slc_fail(NULL, SLC_ERR_DATA, "nobody listens"));
     slc_fail(&error, SLC_ERR_SERVER, "caf\xc3\xa9 \xff\xc3 %s\xe2\x82", "\x80");
-    assert_string_equal(error.message, "caf\xc3\xa9 ?? ???");
+    assert_string_equal(
+        error.message, "caf\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
     assert_false(slc_fail(&error, SLC_ERR_DATA, "line\nbreak %d\ttab \x7f", 5));
     assert_string_equal(error.message, "line break 5 tab  ");
     assert_int_equal(error.class, SLC_CLASS_REJECT);
