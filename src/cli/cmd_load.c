@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "cli/cli.h"
+#include "cli/input.h"
 #include "cli/progress.h"
 #include "cli/redis_access.h"
 #include "cli/stop.h"
@@ -21,6 +22,9 @@
 
 static const struct slc_flag flags[] = {
     {.name = "index", .value = "COL", .help = "the column whose values become the row keys"},
+    {.name = "name",
+     .value = "NAME",
+     .help = "the replica's name (default: the file's, up to its first dot)"},
     {.name = "plan", .value = "FILE", .help = "apply this plan, as it is, instead of fitting one"},
     {.name = "dry-run", .help = "read, check and transform all of it, write nothing"},
     SLC_FLAG_JSON,
@@ -164,6 +168,23 @@ static void warn(const struct slc_error *warning, const char *what)
         fprintf(stderr, "sluice: %s%s\n", what, warning->message);
 }
 
+/* The replica's name, before anything is read. */
+static bool choose_name(const struct slc_args *args, const char *operand, struct slc_str base,
+                        struct slc_str *ret_name, struct slc_error *error)
+{
+    const char *name = slc_args_value(args, "name");
+
+    if (name) {
+        *ret_name = slc_str_from(name);
+        return slc_replica_name_check(*ret_name, error);
+    }
+    if (!slc_cli_input_has_name(operand))
+        return slc_fail(
+            error, SLC_ERR_USAGE,
+            "what is piped in has no name of its own; give the replica one with --name");
+    return slc_replica_name_of_file(base, ret_name, error);
+}
+
 static bool load_file(const struct batch *batch, const char *path, struct slc_buf *out,
                       struct slc_error *error)
 {
@@ -176,7 +197,6 @@ static bool load_file(const struct batch *batch, const char *path, struct slc_bu
     char stamp[SLC_STAMP_BYTES], rejects[NAME_MAX + 1], *name = NULL;
     SLC_AUTO_CLOSE int folder = open_folder(path, &base);
     struct slc_load_job job = {
-        .path = path,
         .index_column = slc_str_from(index ? index : ""),
         .config = batch->config,
         .plan = batch->plan,
@@ -186,13 +206,14 @@ static bool load_file(const struct batch *batch, const char *path, struct slc_bu
         .cancel = slc_stop_flag(),
         .progress = &progress,
     };
+    struct slc_cli_input input;
     bool good;
 
-    if (!slc_replica_name_of_file(base, &replica, error))
+    if (!choose_name(batch->args, path, base, &replica, error) ||
+        !slc_cli_open_input(path, batch->config, &input, error))
         return false;
-    job.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (job.fd < 0)
-        return slc_fail_errno(error, errno, "cannot open it");
+    job.fd = input.fd;
+    job.path = input.shown;
     slc_stamp_now(stamp);
     if (redis && folder >= 0 &&
         (size_t)snprintf(rejects, sizeof(rejects), "%.*s.rejects.csv", SLC_STR_ARG(replica)) <
@@ -235,7 +256,8 @@ static int load_all(const struct batch *batch)
         if (!load_file(batch, args->operands[i], &out, &error)) {
             int failed;
 
-            slc_error_locate(&error, args->operands[i], 0, (struct slc_str){0});
+            slc_error_locate(&error, slc_cli_input_shown(args->operands[i]), 0,
+                             (struct slc_str){0});
             failed = slc_cli_fail(&error);
             if (status == 0)
                 status = failed;
@@ -292,6 +314,11 @@ static int run(const struct slc_args *args)
     struct slc_error error = {0};
     int status;
 
+    if (slc_args_has(args, "name") && args->operand_count > 1) {
+        slc_fail(&error, SLC_ERR_USAGE, "--name is for one file; %zu were given",
+                 args->operand_count);
+        return slc_cli_fail(&error);
+    }
     if (!slc_cli_config(args, &config, &error) ||
         (plan_path && !read_plan(plan_path, &plan, &error)))
         return slc_cli_fail(&error);
@@ -311,6 +338,11 @@ const struct slc_command slc_cmd_load = {
             "cannot be taken are counted and written to NAME.rejects.csv beside the\n"
             "file.\n"
             "\n"
+            "- is standard input, whatever is piped in, and wants a --name. It is kept\n"
+            "in a file without a name until it is loaded (reader.spool_dir); rows that cannot\n"
+            "be taken go to NAME.rejects.csv in the current folder. The shell's pipefail\n"
+            "tells of a program before the pipe that failed; the load cannot.\n"
+            "\n"
             "With --plan (written by sluice profile --plan-out) the columns are filled\n"
             "and scaled as that plan says, whatever is in this file, so that new rows\n"
             "compare with old ones; the options under prep.* take no part. A file that\n"
@@ -322,6 +354,7 @@ const struct slc_command slc_cmd_load = {
     .example = "sluice load users.csv --index id --redis redis://127.0.0.1:6379/0\n"
                "sluice load *.csv --set prep.scale=standard\n"
                "sluice load users.csv --plan plan.json\n"
+               "zcat users-*.csv.gz | sluice load - --name users --index id\n"
                "sluice load users.csv --dry-run --json",
     .flags = flags,
     .min_operands = 1,

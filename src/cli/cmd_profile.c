@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "cli/cli.h"
+#include "cli/input.h"
 #include "cli/profile_view.h"
 #include "cli/progress.h"
 #include "cli/stop.h"
@@ -169,9 +170,10 @@ static bool write_html(const struct slc_profile_facts *facts, const char *path, 
 }
 
 static bool profile(const struct slc_args *args, const struct slc_config *config,
-                    struct slc_reader *reader, struct slc_buf *out, struct slc_error *error)
+                    struct slc_reader *reader, const char *path, struct slc_buf *out,
+                    struct slc_error *error)
 {
-    struct slc_profile_facts facts = {.path = args->operands[0], .reader = reader};
+    struct slc_profile_facts facts = {.path = path, .reader = reader};
     struct slc_survey found;
     bool good;
 
@@ -197,8 +199,8 @@ static int run(const struct slc_args *args)
     struct slc_reader *reader = NULL;
     struct slc_error error = {0};
     const char *path = args->operands[0];
+    struct slc_cli_input input = {.fd = -1, .shown = path};
     bool good;
-    int fd;
 
     if (slc_args_has(args, "json") && slc_args_has(args, "html")) {
         slc_fail(&error, SLC_ERR_USAGE, "profile: give one of --json and --html");
@@ -208,15 +210,12 @@ static int run(const struct slc_args *args)
         !slc_reader_options_from(config, &arena, &options, &error))
         return slc_cli_fail(&error);
     slc_stop_catch();
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        good = slc_fail_errno(&error, errno, "cannot open it");
-    else
-        good = slc_reader_open(fd, path, &options, &reader, &error) &&
-               profile(args, config, reader, &out, &error);
+    good = slc_cli_open_input(path, config, &input, &error) &&
+           slc_reader_open(input.fd, input.shown, &options, &reader, &error) &&
+           profile(args, config, reader, input.shown, &out, &error);
     slc_reader_close(reader);
     if (!good) {
-        slc_error_locate(&error, path, 0, (struct slc_str){0});
+        slc_error_locate(&error, input.shown, 0, (struct slc_str){0});
         return slc_stop_status(slc_cli_fail(&error));
     }
     return slc_stop_status(slc_cli_print(&out));
@@ -238,13 +237,16 @@ const struct slc_command slc_cmd_profile = {
             "options under prep.* make of this file are written to a JSON file, which\n"
             "sluice load --plan applies to other files.\n"
             "\n"
+            "With - for the file, standard input is profiled: anything that can be piped.\n"
+            "\n"
             "With --html all of it goes to one page that needs nothing but a browser: the\n"
             "same and more, with a picture of every column, for screen, phone and paper.",
     .example = "sluice profile users.csv\n"
                "sluice profile users.csv --set reader.delimiter=';' | less\n"
                "sluice profile train.csv --index id --plan-out plan.json\n"
                "sluice profile users.csv --json | jq .profile.columns.age\n"
-               "sluice profile users.csv --html users.html",
+               "sluice profile users.csv --html users.html\n"
+               "zcat *.csv.gz | sluice profile -",
     .flags = flags,
     .min_operands = 1,
     .max_operands = 1,

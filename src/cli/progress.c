@@ -93,10 +93,15 @@ static void draw(struct slc_progress_bar *bar)
     double share = share_done(bar);
     int columns = terminal_columns(), width;
 
-    slc_buf_printf(&tail, " %3.0f %%  ", share * 100);
-    slc_show_count(&tail, reads ? progress->rows_read : progress->rows_written);
-    slc_buf_append_text(&tail, " rows");
-    append_time_left(&tail, bar, share);
+    if (progress->size_bytes > 0) {
+        slc_buf_printf(&tail, " %3.0f %%  ", share * 100);
+        slc_show_count(&tail, reads ? progress->rows_read : progress->rows_written);
+        slc_buf_append_text(&tail, " rows");
+        append_time_left(&tail, bar, share);
+    } else { /* nothing tells how much there will be */
+        slc_buf_append_byte(&tail, ' ');
+        slc_show_bytes(&tail, progress->position_bytes);
+    }
     slc_text_cell(&line, slc_str_from(bar->name), NAME_COLUMNS, false);
     slc_buf_printf(&line, "  %-*s ", STAGE_COLUMNS, stage_name(bar));
     width = columns - NAME_COLUMNS - STAGE_COLUMNS - 3 - 2 - (int)tail.len - 1;

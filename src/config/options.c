@@ -508,6 +508,18 @@ static const struct slc_option options[] = {
      .flags = SLC_OPTION_PER_FILE,
      .help = "A row that cannot be taken, as one of the wrong width, goes to NAME.rejects.csv, or "
              "the whole file is refused."},
+    {.key = "reader.spool_dir",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .help = "The folder where what is piped in is kept until it is loaded, in a file that has no "
+             "name and goes with the program. Empty: $TMPDIR, else the state directory."},
+    {.key = "reader.spool_max_bytes",
+     .kind = SLC_OPTION_SIZE,
+     .default_text = "100GiB",
+     .min = 1,
+     .max = 1024 * GIB,
+     .help = "The most that is taken from a pipe."},
 
     {.key = "prep.json_repair",
      .kind = SLC_OPTION_BOOL,
