@@ -23,7 +23,8 @@ struct round {
     int64_t n_columns;
     pthread_mutex_t lock;                /* all below */
     struct slc_column_request *requests; /* what is read, from the joint type so far */
-    bool *negative, *stale;
+    unsigned *facts;                     /* enum slc_facts */
+    bool *stale;
     int64_t n_rows;
     struct slc_error error;
 };
@@ -46,8 +47,8 @@ static void join_types(struct round *round, const struct slc_chunk *chunk)
 
         if (round->requests[i].what == SLC_COLUMN_SKIP)
             continue;
-        round->negative[i] |= slc_column_has_negative(column, chunk->n_rows);
-        joint = slc_reader_join(was, column->type, round->negative[i]);
+        round->facts[i] |= slc_reader_facts(round->reader, chunk, i);
+        joint = slc_reader_join(was, column->type, round->facts[i]);
         round->stale[i] |= was != SLC_TYPE_NULL && joint != was;
         round->requests[i].type = joint;
     }
@@ -121,10 +122,10 @@ static bool read_file(struct round *round, int fd, const char *name, int n_threa
     round->n_columns = slc_reader_schema(round->reader)->n_fields;
     n = (size_t)round->n_columns;
     round->requests = calloc(n + 1, sizeof(*round->requests));
-    round->negative = calloc(2 * n + 1, sizeof(*round->negative));
-    if (!round->requests || !round->negative)
+    round->facts = calloc(n + 1, sizeof(*round->facts));
+    round->stale = calloc(n + 1, sizeof(*round->stale));
+    if (!round->requests || !round->facts || !round->stale)
         return slc_fail(&round->error, SLC_ERR_MEMORY, "no memory for the columns");
-    round->stale = round->negative + n;
     for (size_t i = 0; i < n; i++)
         round->requests[i].what = SLC_COLUMN_READ;
     while (run(round, n_threads)) {
@@ -163,6 +164,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "read_file: %s\n", slc_error_format(&round.error, text, sizeof(text)));
     slc_reader_close(round.reader);
     free(round.requests);
-    free(round.negative);
+    free(round.facts);
+    free(round.stale);
     return good ? 0 : 1;
 }

@@ -24,7 +24,7 @@ static const struct slc_flag flags[] = {
     {.name = "index", .value = "COL", .help = "the column whose values become the row keys"},
     {.name = "name",
      .value = "NAME",
-     .help = "the replica's name (default: the file's, up to its first dot)"},
+     .help = "the replica's name instead of the file's"},
     {.name = "plan", .value = "FILE", .help = "apply this plan, as it is, instead of fitting one"},
     {.name = "dry-run", .help = "read, check and transform all of it, write nothing"},
     SLC_FLAG_JSON,

@@ -438,6 +438,15 @@ static const struct slc_option options[] = {
      .help = "Types that are given instead of found out: NAME:TYPE with bool, int64, uint64, "
              "float64, date, datetime or text. A row with a value that the type cannot hold is "
              "rejected."},
+    {.key = "reader.types",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "sluice",
+     .choices = CHOICES("sluice", "pandas"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help =
+         "Whose choice the columns' types are where the two differ: with pandas, as its "
+         "read_csv has it, whole numbers with gaps are float64, leading zeros are dropped, dates "
+         "are text."},
     {.key = "reader.leading_zeros",
      .kind = SLC_OPTION_ENUM,
      .default_text = "text",
@@ -663,8 +672,9 @@ static const struct slc_option options[] = {
      .default_text = "",
      .max = 4095,
      .flags = SLC_OPTION_PLAIN,
-     .help = "The encrypted file of `sluice wallet`, for ${wallet:NAME} in any value. Empty: wallet "
-             "in the state directory."},
+     .help =
+         "The encrypted file of `sluice wallet`, for ${wallet:NAME} in any value. Empty: wallet "
+         "in the state directory."},
     {.key = "wallet.passphrase_file",
      .kind = SLC_OPTION_TEXT,
      .default_text = "",

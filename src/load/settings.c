@@ -62,6 +62,7 @@ bool slc_reader_options_from(const struct slc_config *config, struct slc_arena *
     options.quote = slc_config_character(config, "reader.quote");
     options.escape = slc_config_character(config, "reader.escape");
     options.comment = slc_config_character(config, "reader.comment");
+    options.types = (enum slc_types)slc_config_choice(config, "reader.types");
     options.leading_zeros = slc_config_is(config, "reader.leading_zeros", "number");
     options.invalid_text = (enum slc_invalid_text)slc_config_choice(config, "reader.invalid_utf8");
     options.header = (enum slc_header)slc_config_choice(config, "reader.header");

@@ -17,7 +17,7 @@ struct pass {
     pthread_cond_t turned;
     int64_t next_seq;     /* the chunk whose turn it is to be counted */
     enum slc_type *types; /* the joint type so far */
-    bool *negative;       /* an INT64 value below zero was seen */
+    unsigned *facts;      /* enum slc_facts, of all chunks so far */
     bool *wanted;         /* columns that this round reads */
     bool *stale;          /* folded with a type that turned out too narrow */
     int64_t places_capacity;
@@ -103,8 +103,8 @@ static void join_types(struct pass *pass, const struct slc_chunk *chunk, enum sl
         targets[i] = pass->types[i];
         if (!pass->wanted[i])
             continue;
-        pass->negative[i] |= slc_column_has_negative(column, chunk->n_rows);
-        joint = slc_reader_join(pass->types[i], column->type, pass->negative[i]);
+        pass->facts[i] |= slc_reader_facts(pass->reader, chunk, i);
+        joint = slc_reader_join(pass->types[i], column->type, pass->facts[i]);
         if (pass->types[i] != SLC_TYPE_NULL && joint != pass->types[i])
             pass->stale[i] = true;
         pass->types[i] = targets[i] = joint;
@@ -149,7 +149,7 @@ static bool retype(struct pass *pass, struct slc_chunk *chunk, const enum slc_ty
         if (column->type == targets[i])
             continue;
         pthread_mutex_lock(&pass->lock);
-        pass->types[i] = slc_reader_join(pass->types[i], column->type, pass->negative[i]);
+        pass->types[i] = slc_reader_join(pass->types[i], column->type, pass->facts[i]);
         pass->stale[i] = true;
         pthread_mutex_unlock(&pass->lock);
         column->requested = false;
@@ -198,8 +198,7 @@ static bool make_room_to_keep(struct pass *pass, int64_t seq)
     kept = realloc(survey->kept, (size_t)capacity * sizeof(*kept));
     if (!kept)
         return false;
-    memset(kept + pass->kept_capacity, 0,
-           (size_t)(capacity - pass->kept_capacity) * sizeof(*kept));
+    memset(kept + pass->kept_capacity, 0, (size_t)(capacity - pass->kept_capacity) * sizeof(*kept));
     survey->kept = kept;
     pass->kept_capacity = capacity;
     return true;
@@ -347,21 +346,21 @@ static bool run_pass(struct pass *pass, struct slc_error *error)
     struct slc_survey *survey = pass->survey;
     size_t n = (size_t)pass->n_columns + 1;
     SLC_AUTO_FREE enum slc_type *types = calloc(n, sizeof(*types));
-    SLC_AUTO_FREE bool *flags = calloc(3 * n, sizeof(*flags));
+    SLC_AUTO_FREE unsigned *facts = calloc(n, sizeof(*facts));
+    SLC_AUTO_FREE bool *flags = calloc(2 * n, sizeof(*flags));
 
-    if (!types || !flags || !copy_schema(survey, slc_reader_schema(pass->reader)))
+    if (!types || !facts || !flags || !copy_schema(survey, slc_reader_schema(pass->reader)))
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the columns");
     pass->types = types;
-    pass->negative = flags;
-    pass->wanted = flags + n;
-    pass->stale = flags + 2 * n;
+    pass->facts = facts;
+    pass->wanted = flags;
+    pass->stale = flags + n;
     memset(pass->wanted, true, n);
     if (pass->options->types)
         memcpy(types, pass->options->types, (size_t)pass->n_columns * sizeof(*types));
     return slc_profile_new(pass->n_columns, pass->options->memory_bytes / 2, &survey->profile,
                            error) &&
-           run_threads(pass, error) && run_again(pass, error) &&
-           summarize(pass, error);
+           run_threads(pass, error) && run_again(pass, error) && summarize(pass, error);
 }
 
 bool slc_survey_run(struct slc_reader *reader, const struct slc_survey_options *options,

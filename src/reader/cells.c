@@ -6,7 +6,7 @@
 #include "base/digits.h"
 #include "base/num.h"
 #include "base/time.h"
-#include "reader/reader.h"
+#include "reader/columns.h"
 
 /* ---- One cell ---------------------------------------------------------- */
 
@@ -72,9 +72,10 @@ static bool parse_whole(struct slc_str s, int64_t *ret_value)
 
 /* A double that keeps what the text says: a whole number is taken only when a
  * double holds it exactly or when it may be rounded, and digits beyond a
- * double's range are none. */
-static bool parse_real(struct slc_str s, bool rounds, double *ret_value)
+ * double's range are none, but as `style` has it. */
+static bool parse_real(struct slc_str s, const struct slc_number_style *style, double *ret_value)
 {
+    bool rounds = style && style->rounds, pandas = style && style->pandas;
     int64_t whole;
     uint64_t big;
 
@@ -84,7 +85,7 @@ static bool parse_real(struct slc_str s, bool rounds, double *ret_value)
     if (s.len >= 16 && !rounds && is_whole(s)) {
         if (slc_parse_int64(s.data, s.len, &whole)) {
             *ret_value = (double)whole;
-            return fabs(*ret_value) < 0x1p63 && (int64_t)*ret_value == whole;
+            return pandas || (fabs(*ret_value) < 0x1p63 && (int64_t)*ret_value == whole);
         }
         if (slc_parse_uint64(s.data, s.len, &big)) {
             *ret_value = (double)big;
@@ -93,7 +94,7 @@ static bool parse_real(struct slc_str s, bool rounds, double *ret_value)
         return false;
     }
     if (slc_parse_double(s.data, s.len, ret_value))
-        return isfinite(*ret_value);
+        return isfinite(*ret_value) || (pandas && *ret_value < 0);
     return parse_infinity(s, ret_value);
 }
 
@@ -148,7 +149,7 @@ enum slc_type slc_cell_type(const char *text, size_t len, const struct slc_numbe
     int32_t days;
     double real;
 
-    if (parse_bool(s, &boolean))
+    if ((!style || !style->pandas || s.len == len) && parse_bool(s, &boolean))
         return SLC_TYPE_BOOL;
     if (style)
         s = to_plain(s, style, room);
@@ -159,9 +160,11 @@ enum slc_type slc_cell_type(const char *text, size_t len, const struct slc_numbe
             return SLC_TYPE_UINT64;
         if (is_whole(s))
             return SLC_TYPE_TEXT;
-        if (parse_real(s, false, &real))
+        if (parse_real(s, style, &real))
             return SLC_TYPE_FLOAT64;
     }
+    if (style && style->no_dates)
+        return SLC_TYPE_TEXT;
     if (slc_parse_date(as_written.data, as_written.len, &days))
         return SLC_TYPE_DATE;
     if (slc_parse_datetime(as_written.data, as_written.len, &whole))
@@ -169,25 +172,29 @@ enum slc_type slc_cell_type(const char *text, size_t len, const struct slc_numbe
     return SLC_TYPE_TEXT;
 }
 
-enum slc_type slc_reader_join(enum slc_type a, enum slc_type b, bool negative)
+enum slc_type slc_reader_join(enum slc_type a, enum slc_type b, unsigned facts)
 {
     bool whole = (a == SLC_TYPE_INT64 && b == SLC_TYPE_UINT64) ||
                  (a == SLC_TYPE_UINT64 && b == SLC_TYPE_INT64);
+    enum slc_type joint = whole ? SLC_TYPE_UINT64 : slc_type_join(a, b);
 
-    if (whole)
-        return negative ? SLC_TYPE_FLOAT64 : SLC_TYPE_UINT64;
-    return slc_type_join(a, b);
+    if ((whole && (facts & SLC_FACT_NEGATIVE)) ||
+        ((joint == SLC_TYPE_INT64 || joint == SLC_TYPE_UINT64) && (facts & SLC_FACT_GAPS)))
+        return SLC_TYPE_FLOAT64;
+    return joint;
 }
 
-bool slc_column_has_negative(const struct slc_column *column, int64_t n_rows)
+unsigned slc_reader_facts(const struct slc_reader *reader, const struct slc_chunk *chunk,
+                          int64_t column)
 {
+    const struct slc_column *c = &chunk->columns[column];
+    bool given = reader->selection->types[column] != SLC_TYPE_NULL;
+    bool has_gaps = reader->options.types == SLC_TYPES_PANDAS && !given && c->n_missing > 0;
     int64_t any = 0;
 
-    if (column->type != SLC_TYPE_INT64)
-        return false;
-    for (int64_t i = 0; i < n_rows; i++)
-        any |= column->int64s[i];
-    return any < 0;
+    for (int64_t i = 0; c->type == SLC_TYPE_INT64 && i < chunk->n_rows; i++)
+        any |= c->int64s[i];
+    return (any < 0 ? SLC_FACT_NEGATIVE : 0) | (has_gaps ? SLC_FACT_GAPS : 0);
 }
 
 /* ---- One column -------------------------------------------------------- */
@@ -347,7 +354,7 @@ static int64_t type_float64(struct walk *w)
 {
     double *out = w->column->float64s;
     char room[STYLED_BYTES];
-    bool rounds = w->style && w->style->rounds, plain = !w->style && !w->na->typed;
+    bool plain = !w->style && !w->na->typed;
 
     for (int64_t row = 0; row < w->n_rows; row++) {
         struct slc_str s = cell_text(w, row);
@@ -357,7 +364,7 @@ static int64_t type_float64(struct walk *w)
         out[row] = 0.0;
         if (take_typed_missing(w, row, s))
             continue;
-        if (s.len > 0 && parse_real(number_text(w, s, room), rounds, &out[row]))
+        if (s.len > 0 && parse_real(number_text(w, s, room), w->style, &out[row]))
             continue;
         out[row] = 0.0;
         if (!take_missing(w, row, s))
@@ -369,6 +376,7 @@ static int64_t type_float64(struct walk *w)
 static int64_t type_bool(struct walk *w)
 {
     uint8_t *out = w->column->bools;
+    bool exact = w->style && w->style->pandas;
 
     for (int64_t row = 0; row < w->n_rows; row++) {
         struct slc_str s = cell_text(w, row);
@@ -376,7 +384,7 @@ static int64_t type_bool(struct walk *w)
         out[row] = 0;
         if (take_typed_missing(w, row, s))
             continue;
-        if (parse_bool(slc_str_trim(s), &out[row]))
+        if (parse_bool(exact ? s : slc_str_trim(s), &out[row]))
             continue;
         out[row] = 0;
         if (!take_missing(w, row, s))
@@ -501,7 +509,7 @@ bool slc_cell_fits(const char *text, size_t len, enum slc_type type,
     case SLC_TYPE_UINT64:
         return !has_leading_zero(number) && slc_parse_uint64(number.data, number.len, &big);
     case SLC_TYPE_FLOAT64:
-        return number.len > 0 && parse_real(number, style && style->rounds, &real);
+        return number.len > 0 && parse_real(number, style, &real);
     case SLC_TYPE_DATE:
         return slc_parse_date(s.data, s.len, &days);
     case SLC_TYPE_DATETIME:
@@ -536,17 +544,18 @@ bool slc_cells_type_column(const struct slc_raw *raw, int64_t from, const struct
     for (;;) {
         int64_t row = run(&w, type);
         enum slc_type wider;
-        struct slc_str s;
-        bool negative;
+        struct slc_str s, trimmed;
+        unsigned facts;
 
         if (w.out_of_memory)
             return slc_fail(error, SLC_ERR_MEMORY, "no memory for a chunk of %lld rows",
                             (long long)w.n_rows);
         if (row == w.n_rows)
             return true;
-        s = slc_str_trim(cell_text(&w, row));
-        negative = s.len > 0 && s.data[0] == '-';
-        wider = slc_reader_join(type, slc_cell_type(s.data, s.len, w.style), negative);
+        s = cell_text(&w, row);
+        trimmed = slc_str_trim(s);
+        facts = trimmed.len > 0 && trimmed.data[0] == '-' ? SLC_FACT_NEGATIVE : 0;
+        wider = slc_reader_join(type, slc_cell_type(s.data, s.len, w.style), facts);
         /* A text of the type's own kind that it cannot hold, as a whole number
          * that a double would round: only text keeps it. */
         type = wider == type ? SLC_TYPE_TEXT : wider;

@@ -62,12 +62,14 @@ static inline bool slc_is_na(const struct slc_na_set *set, const char *text, siz
     return slc_na_set_find(set, text, len);
 }
 
-/* How numbers are written where it is not 1234.5. */
+/* How values are written, and what is taken for one, where it is not 1234.5. */
 struct slc_number_style {
     char decimal;       /* instead of the point */
     char thousands;     /* may stand between digits before the decimal; '\0': nothing */
     bool leading_zeros; /* 007 is a number */
     bool rounds;        /* a double may be the nearest one of a longer whole number */
+    bool pandas;        /* of an int64, too; -1e400 is infinite; no blanks around a boolean */
+    bool no_dates;      /* dates and times are text */
 };
 
 /* How the texts of one column are read. */

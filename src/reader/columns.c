@@ -89,6 +89,7 @@ bool slc_selection_make(struct slc_reader *reader, struct slc_error *error)
     /* Whoever says that a column is a number means its zeros and its digits. */
     selection->style = reader->style ? *reader->style : (struct slc_number_style){.decimal = '.'};
     selection->style.leading_zeros = selection->style.rounds = true;
+    selection->style.pandas = selection->style.no_dates = false;
     reader->options.columns = NULL; /* no longer borrowed */
     reader->options.dtypes = NULL;
     return true;

@@ -15,7 +15,6 @@ enum { ORDINAL_BYTES = 24 }; /* room for any column's number */
 
 struct csv {
     struct slc_csv_dialect dialect;
-    struct slc_number_style style;
     int64_t first_row_bytes; /* where the data rows start in the input */
     struct slc_tail tail;
 };
@@ -285,15 +284,15 @@ static bool have_header(const struct slc_reader *reader, const struct csv *csv, 
                                    csv->dialect.quote, &reader->na, reader->style);
 }
 
-static void choose_style(struct slc_reader *reader, struct csv *csv)
+static void choose_style(struct slc_reader *reader)
 {
     const struct slc_reader_options *options = &reader->options;
+    struct slc_number_style *style = &reader->own_style;
 
-    csv->style.decimal = options->decimal ? options->decimal : '.';
-    csv->style.thousands = options->thousands;
-    csv->style.leading_zeros = options->leading_zeros;
-    if (csv->style.decimal != '.' || csv->style.thousands)
-        reader->style = &csv->style;
+    style->decimal = options->decimal ? options->decimal : '.';
+    style->thousands = options->thousands;
+    if (style->decimal != '.' || style->thousands)
+        reader->style = style;
 }
 
 static bool csv_open(struct slc_reader *reader, struct slc_str head, bool ends_input,
@@ -318,7 +317,7 @@ static bool csv_open(struct slc_reader *reader, struct slc_str head, bool ends_i
     start += rows;
     if (head.len == 0)
         return slc_fail(error, SLC_ERR_FORMAT, "the file has no rows");
-    choose_style(reader, csv);
+    choose_style(reader);
     if (!choose_dialect(reader, csv, head, ends_input, &rows, error))
         return false;
     text = slc_str_dup((struct slc_str){head.data, rows});

@@ -44,9 +44,9 @@ struct slc_reader {
     struct slc_schema schema;        /* all columns of the file */
     struct slc_selection *selection; /* what is read of it (columns.h) */
     struct slc_na_set na;
-    const struct slc_number_style *style; /* NULL: plain numbers; set by formats that have others */
-    struct slc_number_style lenient_style; /* plain, but for leading zeros */
-    char delimiter;                        /* of delimited text; '\0': another format */
+    struct slc_number_style own_style;    /* as the options have it; a format may add to it */
+    const struct slc_number_style *style; /* own_style, or NULL: it is the plain one */
+    char delimiter;                       /* of delimited text; '\0': another format */
     char quote;
     char dialect[128];
     int64_t size_bytes;             /* of the file */

@@ -10,14 +10,21 @@ static const char *const default_texts[] = {
 
 enum { N_DEFAULT = sizeof(default_texts) / sizeof(default_texts[0]) };
 
+/* Whether some style of numbers or another makes a value of it. */
+static bool may_be_value(struct slc_str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] >= '0' && text.data[i] <= '9')
+            return true;
+    return slc_cell_type(text.data, text.len, NULL) != SLC_TYPE_TEXT;
+}
+
 static void add(struct slc_na_set *set, struct slc_str text)
 {
     set->texts[set->n_texts++] = text;
     if (text.len)
         set->lengths_by_first[(unsigned char)text.data[0]] |= UINT32_C(1)
                                                               << (text.len < 31 ? text.len : 31);
-    if (text.len && slc_cell_type(text.data, text.len, NULL) != SLC_TYPE_TEXT)
-        set->typed = true;
 }
 
 bool slc_na_set_init(struct slc_na_set *set, bool with_defaults, const struct slc_str *more,
@@ -29,8 +36,10 @@ bool slc_na_set_init(struct slc_na_set *set, bool with_defaults, const struct sl
         return false;
     for (int i = 0; with_defaults && i < N_DEFAULT; i++)
         add(set, slc_str_from(default_texts[i]));
-    for (int64_t i = 0; i < n_more; i++)
+    for (int64_t i = 0; i < n_more; i++) {
         add(set, more[i]);
+        set->typed |= may_be_value(more[i]);
+    }
     return true;
 }
 

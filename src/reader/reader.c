@@ -168,6 +168,21 @@ static bool make_sync(struct slc_reader *reader, struct slc_error *error)
     return true;
 }
 
+/* The plain style but for what the options say; a format may add to it. */
+static void choose_style(struct slc_reader *reader)
+{
+    bool pandas = reader->options.types == SLC_TYPES_PANDAS;
+
+    reader->own_style = (struct slc_number_style){
+        .decimal = '.',
+        .leading_zeros = reader->options.leading_zeros || pandas,
+        .pandas = pandas,
+        .no_dates = pandas && reader->ops != &slc_xlsx_ops,
+    };
+    if (reader->own_style.leading_zeros)
+        reader->style = &reader->own_style;
+}
+
 static bool open_reader(struct slc_reader *reader, struct slc_error *error)
 {
     SLC_AUTO_BUF struct slc_buf head = {0};
@@ -184,10 +199,7 @@ static bool open_reader(struct slc_reader *reader, struct slc_error *error)
             reader->ops = formats[i];
     if (!reader->ops)
         return slc_fail(error, SLC_ERR_FORMAT, "the file's format is not known");
-    if (reader->options.leading_zeros) {
-        reader->lenient_style = (struct slc_number_style){.decimal = '.', .leading_zeros = true};
-        reader->style = &reader->lenient_style;
-    }
+    choose_style(reader);
     return reader->ops->open(reader, view, head.len < HEAD_BYTES, error) &&
            slc_selection_make(reader, error) && start_round(reader, error);
 }

@@ -36,6 +36,9 @@ enum slc_encoding {
 
 enum slc_invalid_text { SLC_INVALID_REJECT, SLC_INVALID_REPLACE };
 
+/* Whose choice a column's type is (docs/reading.md, "Types"). */
+enum slc_types { SLC_TYPES_SLUICE, SLC_TYPES_PANDAS };
+
 /* A column's type, given instead of found out. */
 struct slc_column_dtype {
     struct slc_str name; /* as in the file */
@@ -50,7 +53,8 @@ struct slc_reader_options {
     char escape;        /* delimited text: the next character is text; '\0': nothing */
     char comment;       /* delimited text: a line that starts so is none; '\0': nothing */
     bool leading_zeros; /* 007 is a number, not text */
-    int64_t skip_rows;  /* delimited text: lines to leave out at the start */
+    enum slc_types types;
+    int64_t skip_rows; /* delimited text: lines to leave out at the start */
     enum slc_header header;
     enum slc_encoding encoding;
     enum slc_invalid_text invalid_text; /* text formats: reject the row, or take U+FFFD instead */
@@ -134,15 +138,21 @@ void slc_reader_recycle(struct slc_reader *reader, struct slc_chunk *chunk);
  * those kept. Errors: IO, CHANGED (the file is no longer what it was). */
 bool slc_reader_rewind(struct slc_reader *reader, struct slc_error *error);
 
-/* The joint type of what a column was in different chunks. `negative` says
- * whether any INT64 value of any of these chunks was below zero: INT64 and
- * UINT64 then make FLOAT64 instead of UINT64. The order of the chunks does not
- * matter. A chunk that was parsed as a narrower type may hold values that the
+/* What a column's values are beside their type; joined by |. */
+enum slc_facts {
+    SLC_FACT_NEGATIVE = 1, /* some INT64 value is below zero */
+    SLC_FACT_GAPS = 2,     /* some value is missing, where that makes whole numbers FLOAT64 */
+};
+
+unsigned slc_reader_facts(const struct slc_reader *reader, const struct slc_chunk *chunk,
+                          int64_t column);
+
+/* The joint type of what a column was in different chunks. `facts` is what was
+ * seen in any of these: INT64 and UINT64 make FLOAT64 instead of UINT64 where a value is
+ * negative, and so does either alone where there are gaps. The order of the chunks
+ * does not matter. A chunk that was parsed as a narrower type may hold values that the
  * joint type cannot, as whole numbers that a double would round: parse it again
  * from the joint type and join once more, until nothing changes. */
-enum slc_type slc_reader_join(enum slc_type a, enum slc_type b, bool negative);
-
-/* Some INT64 value of the column is negative. */
-bool slc_column_has_negative(const struct slc_column *column, int64_t n_rows);
+enum slc_type slc_reader_join(enum slc_type a, enum slc_type b, unsigned facts);
 
 #endif

@@ -202,8 +202,8 @@ bool slc_sniff_styled_header(struct slc_str sample, char delimiter, char quote,
             continue;
         for (int64_t i = 0; n_cells == n_first && i < n_cells; i++)
             if (!slc_is_na(na, cells[i].data, cells[i].len))
-                below[i] = slc_reader_join(
-                    below[i], slc_cell_type(cells[i].data, cells[i].len, style), false);
+                below[i] =
+                    slc_reader_join(below[i], slc_cell_type(cells[i].data, cells[i].len, style), 0);
     }
     for (int64_t i = 0; i < n_first; i++) {
         enum slc_type type = slc_is_na(na, first[i].data, first[i].len)

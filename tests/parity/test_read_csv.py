@@ -133,6 +133,42 @@ def compare(path, text, na=(), keep_default_na=True, delimiter=",", **options):
     return ours
 
 
+def check_as_pandas(ours, theirs, texts, kind):
+    """With reader.types=pandas: its type and its cells. Left over are digits past int64, alone or before a point,
+    beside gaps, negative ones and fractions, where pandas' choice hangs on their order; booleans with gaps,
+    which its object column holds as booleans, too; and a column without values."""
+    present = [text for text in texts if not is_missing(text)]
+    values = [None if is_missing(value) else value for value in theirs.tolist()]
+    if any(LONG.search(text) for text in present) and (kind != "uint64" or theirs.dtype == object):
+        return
+    if kind == "null":
+        assert not present and theirs.dtype in (float, object)
+    elif kind == "bool":
+        assert theirs.dtype == (bool if len(present) == len(texts) else object)
+        assert ours == values
+    elif kind == "text":
+        assert theirs.dtype == object
+        assert ours == [None if is_missing(text) else text for text in texts]
+    else:
+        assert str(theirs.dtype) == kind
+        # JSON has one form of number: 1e16 comes as an integer.
+        as_read = float if kind == "float64" else int
+        assert [None if value is None else (as_read(value), math.copysign(1, value)) for value in ours] == \
+            [None if value is None else (value, math.copysign(1, value)) for value in values]
+
+
+def compare_types(path, text, **options):
+    pandas_options = dict(index_col=False, low_memory=False)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    theirs = pandas.read_csv(path, float_precision="round_trip", **pandas_options)
+    texts = pandas.read_csv(path, dtype=str, **pandas_options)
+    ours = read(path, header="yes", delimiter=",", types="pandas", **options)
+    assert ours.columns == list(theirs.columns) and (len(ours.rows), len(ours.columns)) == theirs.shape
+    for i, kind in enumerate(ours.types):
+        check_as_pandas(ours.column(i), theirs.iloc[:, i], texts.iloc[:, i].tolist(), kind)
+    return ours
+
+
 def read_with_na(path, na, **options):
     arguments = [TOOL, str(path), *(f"{name}={value}" for name, value in options.items()),
                  *(f"na={text}" for text in na)]
@@ -210,6 +246,33 @@ CORPUS = {
 @pytest.mark.parametrize("name", CORPUS)
 def test_corpus(tmp_path, name):
     compare(tmp_path / "t.csv", CORPUS[name])
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_corpus_with_pandas_types(tmp_path, name):
+    compare_types(tmp_path / "t.csv", CORPUS[name])
+
+
+def test_pandas_types(tmp_path):
+    """Each line of the list of differences that is about types, in both settings."""
+    text = ("zip,gap,mixed,far,flag,day,time,neg\n"
+            "007,1,9007199254740993,-1e400, True,2020-01-01,2020-01-01T10:00:00,-1\n"
+            "010,,0.5,1,False,2020-01-02,2020-01-01 10:00:00Z,\n")
+    ours = compare_types(tmp_path / "t.csv", text)
+    assert ours.types == ["int64", "float64", "float64", "float64", "text", "text", "text", "float64"]
+    assert read(tmp_path / "t.csv").types == ["text", "int64", "text", "text", "bool", "date", "datetime", "int64"]
+    # What a column is said to be goes before it.
+    chosen = read(tmp_path / "t.csv", types="pandas", dtype="day:date")
+    assert chosen.types[5] == "date"
+    chosen = read(tmp_path / "t.csv", types="pandas", dtype="gap:int64")
+    assert chosen.types[1] == "int64" and chosen.column(1) == [1, None]
+
+
+@pytest.mark.parametrize("types", ["sluice", "pandas"])
+def test_missing_texts_that_are_numbers_in_a_style(tmp_path, types):
+    (tmp_path / "t.csv").write_text("a;b\n1,5;007\n-9,99;1\n2,5;2\n")
+    ours = read_with_na(tmp_path / "t.csv", ["-9,99", "007"], delimiter=";", decimal=",", leading_zeros=1, types=types)
+    assert ours.rows == [[1.5, None], [None, 1], [2.5, 2]]
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|", ":", "^"])
@@ -406,3 +469,13 @@ def tables(draw):
 def test_generated(tmp_path_factory, text, chunk_bytes, threads):
     path = tmp_path_factory.getbasetemp() / "generated.csv"
     compare(path, text, chunk_bytes=chunk_bytes, threads=threads)
+
+
+@settings(max_examples=int(os.environ.get("SLUICE_EXAMPLES", 150)), deadline=None, derandomize=True,
+          suppress_health_check=list(hypothesis.HealthCheck))
+@given(text=tables(), chunk_bytes=st.sampled_from([1, 17, 64, 1 << 20]), threads=st.integers(1, 3))
+def test_generated_with_pandas_types(tmp_path_factory, text, chunk_bytes, threads):
+    path = tmp_path_factory.getbasetemp() / "generated_types.csv"
+    ours = compare_types(path, text, chunk_bytes=chunk_bytes, threads=threads)
+    again = compare_types(path, text, chunk_bytes=1 << 20, threads=1)
+    assert (ours.types, ours.rows) == (again.types, again.rows)

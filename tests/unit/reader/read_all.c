@@ -26,7 +26,7 @@ struct round {
     bool delivers;
     pthread_mutex_t lock; /* over all below */
     enum slc_type *types;
-    bool *negative;
+    unsigned *facts;
     bool changed;
     struct part *parts;
     int64_t n_parts, parts_capacity;
@@ -152,8 +152,8 @@ static void join_types(struct round *round, const struct slc_chunk *chunk)
     for (int64_t i = 0; i < round->n_columns; i++) {
         enum slc_type joint;
 
-        round->negative[i] |= slc_column_has_negative(&chunk->columns[i], chunk->n_rows);
-        joint = slc_reader_join(round->types[i], chunk->columns[i].type, round->negative[i]);
+        round->facts[i] |= slc_reader_facts(round->reader, chunk, i);
+        joint = slc_reader_join(round->types[i], chunk->columns[i].type, round->facts[i]);
         round->changed |= joint != round->types[i];
         round->types[i] = joint;
     }
@@ -303,13 +303,13 @@ bool read_all(int fd, const char *name, const struct slc_reader_options *options
     pthread_mutex_init(&round.lock, NULL);
     round.n_columns = slc_reader_schema(round.reader)->n_fields;
     round.types = calloc((size_t)round.n_columns + 1, sizeof(*round.types));
-    round.negative = calloc((size_t)round.n_columns + 1, sizeof(*round.negative));
-    good = round.types && round.negative && survey_and_deliver(&round, n_threads, out, error);
+    round.facts = calloc((size_t)round.n_columns + 1, sizeof(*round.facts));
+    good = round.types && round.facts && survey_and_deliver(&round, n_threads, out, error);
     for (int64_t i = 0; i < round.n_parts; i++)
         slc_buf_release(&round.parts[i].text);
     free(round.parts);
     free(round.types);
-    free(round.negative);
+    free(round.facts);
     pthread_mutex_destroy(&round.lock);
     slc_reader_close(round.reader);
     return good;

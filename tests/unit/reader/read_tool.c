@@ -1,10 +1,10 @@
 /* read_tool FILE [name=value ...]: the table as JSON lines (read_all.h), for
  * the comparison with pandas. Names: delimiter, quote, escape, comment, decimal,
- * thousands, leading_zeros (0, 1), invalid (reject, replace), column and dtype
- * (NAME:TYPE; both may be given again and again), skip_rows, header (auto, yes, no),
- * encoding (auto, utf-8, utf-16le, utf-16be, latin-1), sheet, keep_default_na (0, 1),
- * na (may be given again and again), chunk_bytes, threads. Exit status 1 with
- * the error on stderr when the file is refused. */
+ * thousands, types (sluice, pandas), leading_zeros (0, 1), invalid (reject, replace), column and
+ * dtype (NAME:TYPE; both may be given again and again), skip_rows, header (auto, yes, no), encoding
+ * (auto, utf-8, utf-16le, utf-16be, latin-1), sheet, keep_default_na (0, 1), na (may be given again
+ * and again), chunk_bytes, threads. Exit status 1 with the error on stderr when the file is
+ * refused. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -64,6 +64,8 @@ static bool take(struct arguments *a, struct slc_str name, struct slc_str value)
         a->options.escape = value.data[0];
     else if (slc_str_is(name, "comment"))
         a->options.comment = value.data[0];
+    else if (slc_str_is(name, "types"))
+        a->options.types = slc_str_is(value, "pandas") ? SLC_TYPES_PANDAS : SLC_TYPES_SLUICE;
     else if (slc_str_is(name, "leading_zeros"))
         a->options.leading_zeros = slc_str_is(value, "1");
     else if (slc_str_is(name, "invalid"))

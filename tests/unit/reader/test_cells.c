@@ -262,19 +262,19 @@ static void joining(void **state)
 
     (void)state;
     /* With the sign known, any order of joining comes to the same. */
-    for (int negative = 0; negative < 2; negative++)
+    for (unsigned facts = 0; facts < 4; facts++)
         for (size_t i = 0; i < 8; i++)
             for (size_t j = 0; j < 8; j++)
                 for (size_t k = 0; k < 8; k++) {
                     enum slc_type a = narrow[i], b = narrow[j], c = narrow[k];
 
-                    assert_int_equal(slc_reader_join(a, b, negative),
-                                     slc_reader_join(b, a, negative));
-                    assert_int_equal(slc_reader_join(slc_reader_join(a, b, negative), c, negative),
-                                     slc_reader_join(a, slc_reader_join(b, c, negative), negative));
+                    assert_int_equal(slc_reader_join(a, b, facts), slc_reader_join(b, a, facts));
+                    assert_int_equal(slc_reader_join(slc_reader_join(a, b, facts), c, facts),
+                                     slc_reader_join(a, slc_reader_join(b, c, facts), facts));
                 }
-    assert_int_equal(slc_reader_join(SLC_TYPE_INT64, SLC_TYPE_UINT64, false), SLC_TYPE_UINT64);
-    assert_int_equal(slc_reader_join(SLC_TYPE_INT64, SLC_TYPE_UINT64, true), SLC_TYPE_FLOAT64);
+    assert_int_equal(slc_reader_join(SLC_TYPE_INT64, SLC_TYPE_UINT64, 0), SLC_TYPE_UINT64);
+    assert_int_equal(slc_reader_join(SLC_TYPE_INT64, SLC_TYPE_UINT64, SLC_FACT_NEGATIVE),
+                     SLC_TYPE_FLOAT64);
 }
 
 static void styles(void **state)
