@@ -189,6 +189,13 @@ static const struct slc_option options[] = {
      .default_text = "false",
      .help = "Read rows and metadata from one of Redis' replicas, from the master when none "
              "answers. What was just loaded may show there a moment later."},
+    {.key = "redis.max_block_usec",
+     .kind = SLC_OPTION_INT,
+     .default_text = "1000",
+     .min = 50,
+     .max = 1000000,
+     .help = "For how long, about, one command of a load may hold other clients of Redis up, in "
+             "microseconds."},
     {.key = "redis.window_bytes",
      .kind = SLC_OPTION_SIZE,
      .default_text = "4MiB",
@@ -363,9 +370,11 @@ static const struct slc_option options[] = {
     {.key = "store.layout",
      .kind = SLC_OPTION_ENUM,
      .default_text = "rows",
-     .choices = CHOICES("rows"),
+     .choices = CHOICES("rows", "packed"),
      .flags = SLC_OPTION_PER_FILE,
-     .help = "How a replica lies in Redis: rows is one hash, row key to JSON array of values."},
+     .help = "How a replica lies in Redis: rows is one hash, row key to JSON array of values; packed "
+             "has the same in small hashes of about a hundred rows each, which load faster and take "
+             "less memory. See docs/layouts.md."},
     {.key = "store.registry_key",
      .kind = SLC_OPTION_TEXT,
      .default_text = "REPLICA_REGISTRY",

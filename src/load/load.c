@@ -64,6 +64,7 @@ struct load {
     int64_t n_row_columns;
     struct slc_row_layout layout;
     struct slc_store_base base;
+    const char *spill_folders[4]; /* for a file without a name; ended by NULL */
     int64_t started_usec;
     bool only_rejects; /* no row was taken, and all rejects are written */
 };
@@ -378,6 +379,25 @@ static bool find_drift(struct load *load, struct slc_error *error)
     return good;
 }
 
+/* Where rows may be grouped that do not fit into memory: as a rule that is a
+ * disk, unlike /tmp. */
+static bool find_spill_folders(struct load *load, struct slc_error *error)
+{
+    SLC_AUTO_FREE char *state = slc_config_state_dir(load->job->config, environ);
+    struct slc_str copy =
+        state ? slc_arena_copy(&load->arena, slc_str_from(state)) : (struct slc_str){0};
+    const char *temporary = getenv("TMPDIR");
+    int n = 0;
+
+    if (!copy.data)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for a load");
+    load->spill_folders[n++] = copy.data;
+    if (temporary && *temporary)
+        load->spill_folders[n++] = temporary;
+    load->spill_folders[n] = "/var/tmp";
+    return true;
+}
+
 /* One try: from an empty staging key to the swap. */
 static bool deliver_once(struct load *load, bool again, struct slc_error *error)
 {
@@ -397,6 +417,8 @@ static bool deliver_once(struct load *load, bool again, struct slc_error *error)
         .memory_bytes = slc_config_bytes(config, "load.memory") / 4,
         .lease_msec = (int64_t)(slc_config_seconds(config, "store.lease") * 1e3),
         .lease_wait_msec = (int64_t)(slc_config_seconds(config, "redis.patience") * 1e3),
+        .max_block_usec = slc_config_int(config, "redis.max_block_usec"),
+        .spill_folders = load->spill_folders,
         .base = &load->base,
         .cancel = load->job->cancel,
         .again = again,
@@ -537,7 +559,7 @@ static bool run(struct load *load, struct slc_error *error)
 
     enter(load, SLC_STAGE_OPEN);
     if (!open_file(load, error) || !survey(load, error) || !make_plan(load, error) ||
-        !lay_out(load, error))
+        !lay_out(load, error) || !find_spill_folders(load, error))
         return false;
     start = slc_monotonic_usec();
     if (!(load->job->redis ? deliver_with_patience(load, error) : rehearse(load, error)))

@@ -4,10 +4,6 @@
 
 #include "store/store.h"
 
-/* A command is ended before its values are longer than this, so that neither
- * our buffers nor the server's grow with the width of the rows. */
-enum { SLC_COMMAND_BYTES = 1 << 20 };
-
 /* The longest that the JSON array of a row may get while slc_row_write() writes
  * it, and in `*ret_raw` (may be NULL) the bytes of its texts as they are. */
 size_t slc_row_bound(const struct slc_chunk *chunk, const struct slc_row_layout *rows, int64_t row,

@@ -45,6 +45,11 @@ bool slc_store_exec(struct slc_redis *redis, bool good, bool *ret_done,
 bool slc_store_expect_type(struct slc_redis *redis, struct slc_str key, const char *type,
                            struct slc_error *error);
 
+enum { SLC_STORE_BLOCK_USEC = 1000 };
+
+/* How much one command may carry so as not to hold the server up for longer. */
+size_t slc_store_block_bytes(int64_t max_block_usec);
+
 /* NOT_FOUND, naming the replica; returns false. */
 bool slc_store_no_replica(struct slc_str name, struct slc_error *error);
 

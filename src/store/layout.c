@@ -10,6 +10,7 @@ enum { DOCUMENT_BYTES = 1 << 20, DOCUMENT_DEPTH = 8, VERSION = 1 };
 
 static const struct slc_layout *const layouts[] = {
     &slc_layout_rows,
+    &slc_layout_packed,
 };
 
 const struct slc_layout *slc_layout_find(struct slc_str name)

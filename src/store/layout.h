@@ -126,7 +126,7 @@ struct slc_layout {
 /* NULL when there is none of that name. */
 const struct slc_layout *slc_layout_find(struct slc_str name);
 
-extern const struct slc_layout slc_layout_rows;
+extern const struct slc_layout slc_layout_rows, slc_layout_packed;
 
 /* ---- The document ---- */
 

@@ -19,6 +19,7 @@ struct encoder {
     const struct slc_column *key_column; /* NULL: ordinals */
     int64_t first_ordinal;
     struct slc_encoded *out;
+    size_t most_bytes;   /* of a command's texts, about */
     size_t width_digits; /* of the last row's length, the best guess for the next one's */
 };
 
@@ -29,7 +30,7 @@ static int64_t plan_command(const struct encoder *encoder, int64_t row, int64_t 
     int64_t left = encoder->chunk->n_rows - row, count = 0;
     size_t bound = 3 * SLC_RESP_HEADER_BYTES + 32 + encoder->rows->staging_key.len, bytes = 0;
 
-    while (count < left && count < most_rows && (count == 0 || bytes < SLC_COMMAND_BYTES)) {
+    while (count < left && count < most_rows && (count == 0 || bytes < encoder->most_bytes)) {
         size_t raw;
 
         bound += slc_row_bound(encoder->chunk, encoder->rows, row + count, &raw) +
@@ -114,18 +115,23 @@ static bool encode(const struct slc_store_load *load, const struct slc_row_layou
                    const struct slc_chunk *chunk, int64_t first_ordinal, struct slc_encoded *out,
                    struct slc_error *error)
 {
+    int64_t block_usec = load && load->options.max_block_usec > 0 ? load->options.max_block_usec
+                                                                  : SLC_STORE_BLOCK_USEC;
     struct encoder encoder = {.chunk = chunk,
                               .rows = rows,
                               .key_column =
                                   rows->key_column >= 0 ? &chunk->columns[rows->key_column] : NULL,
                               .first_ordinal = first_ordinal,
                               .out = out,
+                              .most_bytes = slc_store_block_bytes(block_usec),
                               .width_digits = 3};
     /* Ordinals are never equal: they need no look at what is there. */
     bool only_new = rows->on_duplicate != SLC_DUPLICATE_LAST && encoder.key_column;
     int64_t most_rows = only_new || rows->pairs_per_command < 1 ? 1 : rows->pairs_per_command;
 
-    (void)load;
+    /* A pair takes a microsecond and a half in a large hash. */
+    if (most_rows > block_usec * 2 / 3)
+        most_rows = block_usec * 2 / 3;
     for (int64_t row = 0, count; row < chunk->n_rows; row += count) {
         size_t bound;
 

@@ -113,10 +113,8 @@ static bool open_pipe(struct slc_store_load *load, struct slc_error *error)
     return load->pipe != NULL;
 }
 
-static bool find_layout(struct slc_store_load *load, struct slc_error *error)
+static bool find_layout(struct slc_store_load *load, struct slc_str name, struct slc_error *error)
 {
-    struct slc_str name = load->options.layout;
-
     load->layout = name.len > 0 ? slc_layout_find(name) : &slc_layout_rows;
     if (!load->layout)
         return slc_fail(error, SLC_ERR_CONFIG, "there is no layout \"%.*s\"", SLC_STR_ARG(name));
@@ -136,7 +134,7 @@ bool slc_store_load_begin(struct slc_redis *redis, const struct slc_store_load_o
     if (!load)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a load");
     load->redis = redis;
-    if (!find_layout(load, error) || !copy_options(load, options, error) ||
+    if (!find_layout(load, options->layout, error) || !copy_options(load, options, error) ||
         !check_places(load, error) || !remove_earlier_try(load, error) ||
         !slc_load_mark_connection(redis, load->options.load_id, error) ||
         (load->layout->begin && !load->layout->begin(load, error))) {

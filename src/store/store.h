@@ -114,7 +114,10 @@ struct slc_store_load_options {
     int64_t lease_msec, lease_wait_msec;
     struct slc_store_base *base; /* borrowed; NULL: this is the only try */
     const atomic_bool *cancel;   /* ends the waiting; may be NULL */
-    int64_t memory_bytes;        /* what a layout that groups rows may hold; 0: a fair choice */
+    int64_t max_block_usec;      /* that one command may hold the server up, about; 0: 1000 */
+    /* Where rows may be kept in a file without a name, tried in order, ended by NULL; borrowed. */
+    const char *const *spill_folders;
+    int64_t memory_bytes; /* what a layout that groups rows may hold; 0: a fair choice */
     bool again; /* this id was begun before and its connection lost: clear that away first */
 };
 

@@ -4,6 +4,16 @@
 
 #include "base/digest.h"
 
+struct slc_redis *test_open_again(void **state)
+{
+    struct slc_error error;
+    struct slc_redis *redis = slc_redis_open(*state, 5000, &error);
+
+    if (!redis)
+        fail_msg("%s", error.message);
+    return redis;
+}
+
 void test_chunk(struct slc_chunk *chunk, int64_t seq, int64_t n_rows, const char *const *keys,
                 int64_t first_key, int64_t generation)
 {
@@ -28,6 +38,7 @@ void test_chunk(struct slc_chunk *chunk, int64_t seq, int64_t n_rows, const char
 bool test_begin(struct slc_redis *redis, const struct test_load *how, struct slc_store_load **ret,
                 struct slc_error *error)
 {
+    static const char *const spill_folders[] = {"/nowhere", "/tmp", NULL};
     unsigned char random[16];
     char id[33];
     struct slc_store_load_options options = {
@@ -37,6 +48,11 @@ bool test_begin(struct slc_redis *redis, const struct test_load *how, struct slc
         .on_duplicate = how->on_duplicate,
         .pairs_per_command = how->pairs_per_command ? how->pairs_per_command : 512,
         .ordinal_keys = how->ordinal_keys,
+        .layout = slc_str_from(how->layout ? how->layout : ""),
+        .n_rows = how->n_rows,
+        .memory_bytes = how->memory_bytes,
+        .max_block_usec = how->max_block_usec,
+        .spill_folders = spill_folders,
         .lease_msec = how->lease_msec,
         .lease_wait_msec = how->lease_wait_msec,
         .base = how->base,

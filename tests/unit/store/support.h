@@ -9,6 +9,9 @@
 
 #define REGISTRY SLC_STR("REPLICA_REGISTRY")
 
+/* Another connection to the server of test_open(), which is left as it is. */
+struct slc_redis *test_open_again(void **state);
+
 /* A chunk of `n_rows` rows and two columns: the keys as texts, and an int64
  * that is `generation` in every row. Key i is keys[i], or with keys NULL the
  * decimal number first_key + i. */
@@ -21,6 +24,8 @@ struct test_load {
     enum slc_on_duplicate on_duplicate;
     bool ordinal_keys;
     int64_t pairs_per_command; /* 0: 512 */
+    const char *layout;        /* NULL: rows */
+    int64_t n_rows, memory_bytes, max_block_usec;
     int64_t lease_msec, lease_wait_msec;
     struct slc_store_base *base;
     const atomic_bool *cancel;
