@@ -212,6 +212,14 @@ static bool peer_address(const struct sockaddr *peer, struct address *ret_addres
     return false;
 }
 
+bool slc_trusted_proxies_have(const struct slc_trusted_proxies *proxies,
+                              const struct sockaddr *peer)
+{
+    struct address address;
+
+    return peer_address(peer, &address) && is_trusted(proxies, &address);
+}
+
 void slc_client_resolve(const struct sockaddr *peer, struct slc_str forwarded_for,
                         const struct slc_trusted_proxies *trusted, struct slc_client *ret_client)
 {

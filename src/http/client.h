@@ -43,6 +43,10 @@ bool slc_trusted_proxies_parse(struct slc_str text, struct slc_trusted_proxies *
                                struct slc_error *error);
 void slc_trusted_proxies_release(struct slc_trusted_proxies *proxies);
 
+/* The peer is one of them. */
+bool slc_trusted_proxies_have(const struct slc_trusted_proxies *proxies,
+                              const struct sockaddr *peer);
+
 /* The client of a connection from `peer`. `forwarded_for` is the value of
  * X-Forwarded-For (several header lines joined with commas), empty when there
  * is none; it is looked at only when the peer is trusted. The right-most

@@ -198,5 +198,6 @@ struct slc_process *slc_processes_take(struct slc_master *master, pid_t pid)
     *link = process->next;
     slc_counters_add(master->shared.counters, levels[process->role], -1);
     slc_api_metrics_clear_levels(master->shared.counters, process->row);
+    slc_crowd_clear(master->shared.crowd, process->row);
     return process;
 }

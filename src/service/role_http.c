@@ -7,6 +7,7 @@
 #include "api/metrics.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "service/access.h"
 #include "service/events.h"
 #include "service/loading.h"
 #include "service/role.h"
@@ -24,12 +25,29 @@ struct http_role {
     struct slc_redis_pool *pool;
     struct slc_inbox *inbox;
     struct slc_loading *loading;
+    struct slc_access_store *access;
     struct slc_sessions *sessions;
     struct slc_limits *limits;
     struct slc_trusted_proxies proxies;
+    struct slc_crowd_door door;
     struct slc_api *api;
     struct slc_http_server *server;
 };
+
+static bool make_access(struct http_role *role, struct slc_error *error)
+{
+    struct slc_config_rate rate = slc_config_rate(role->config, "limits.rate");
+    struct slc_access_options options = {
+        .redis_url = role->process->context->redis_url,
+        .timeout_ms = slc_config_int(role->config, "redis.timeout_ms"),
+        .connections = (size_t)slc_config_int(role->config, "http.threads"),
+        .registry_key = slc_config_text(role->config, "store.registry_key"),
+        .rate = {.amount = rate.count, .window_sec = rate.period_seconds},
+        .shared = role->process->context->shared};
+
+    role->access = slc_access_new(&options, error);
+    return role->access != NULL;
+}
 
 static bool make_sessions(struct http_role *role, struct slc_error *error)
 {
@@ -39,7 +57,9 @@ static bool make_sessions(struct http_role *role, struct slc_error *error)
                                            .key_count = keys->count,
                                            .secure_cookie = role->process->context->tls->cert,
                                            .address_ttl_sec = ttl,
-                                           .cookie_ttl_sec = ttl};
+                                           .cookie_ttl_sec = ttl,
+                                           .ops = &slc_access_session_ops,
+                                           .ops_state = role->access};
 
     role->sessions = slc_sessions_new(&options, error);
     return role->sessions != NULL;
@@ -49,7 +69,9 @@ static bool make_limits(struct http_role *role, struct slc_error *error)
 {
     struct slc_config_rate rate = slc_config_rate(role->config, "limits.rate");
     struct slc_limits_options options = {
-        .rate = {.amount = rate.count, .window_sec = rate.period_seconds}};
+        .rate = {.amount = rate.count, .window_sec = rate.period_seconds},
+        .shared = &slc_access_limit_ops,
+        .shared_state = role->access};
 
     role->limits = slc_limits_new(&options);
     return role->limits || slc_fail(error, SLC_ERR_MEMORY, "no memory for the rate limits");
@@ -103,6 +125,16 @@ static bool start_server(struct http_role *role, struct slc_error *error)
         .in_flight = slc_counters_cell(role->counters, SLC_METRIC_HTTP_IN_FLIGHT),
         .refused = slc_counters_cell(role->counters, SLC_METRIC_HTTP_CONNECTIONS_REFUSED),
         .slow = slc_counters_cell(role->counters, SLC_METRIC_HTTP_SLOW_CLIENTS)};
+    role->door = (struct slc_crowd_door){
+        .crowd = role->process->context->shared->crowd,
+        .row = role->process->context->row,
+        .max = slc_config_int(config, "http.max_connections"),
+        .max_per_address = slc_config_int(config, "http.max_connections_per_address"),
+        .proxies = &role->proxies};
+    options.admit = slc_crowd_admit;
+    options.enter = slc_crowd_enter;
+    options.leave = slc_crowd_leave;
+    options.admit_state = &role->door;
     options.on_done = on_request;
     options.done_state = role;
     options.must_hurry = slc_role_must_hurry;
@@ -123,7 +155,8 @@ static bool start(struct http_role *role, struct slc_error *error)
     if (!role->inbox)
         return false;
     role->loading = slc_loading_start(role->process, role->pool, role->inbox, error);
-    return role->loading && make_sessions(role, error) && make_limits(role, error) &&
+    return role->loading && make_access(role, error) && make_sessions(role, error) &&
+           make_limits(role, error) &&
            slc_service_parse_proxies(role->config, &role->proxies, error) &&
            start_api(role, error) && start_server(role, error);
 }
@@ -142,6 +175,7 @@ static void stop(struct http_role *role, int64_t graceful_usec)
     slc_loading_stop(role->loading, left_usec > 0 && !role->process->hurry ? left_usec : 0);
     slc_sessions_free(role->sessions);
     slc_limits_free(role->limits);
+    slc_access_free(role->access);
     slc_trusted_proxies_release(&role->proxies);
     slc_inbox_free(role->inbox);
     slc_redis_pool_free(role->pool);

@@ -20,12 +20,17 @@ bool slc_shared_make(struct slc_shared *shared, struct slc_error *error)
         return slc_fail_errno(error, errno, "no memory to be shared");
     }
     shared->page = page;
-    return true;
+    shared->crowd = slc_crowd_new(SLC_SHARED_ROWS, error);
+    if (shared->crowd)
+        return true;
+    slc_shared_free(shared);
+    return false;
 }
 
 void slc_shared_free(struct slc_shared *shared)
 {
     slc_counters_free(shared->counters);
+    slc_crowd_free(shared->crowd);
     if (shared->page)
         munmap(shared->page, sizeof(*shared->page));
     *shared = (struct slc_shared){0};

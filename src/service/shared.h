@@ -8,6 +8,7 @@
 
 #include "base/counters.h"
 #include "http/session.h"
+#include "service/crowd.h"
 
 /* Rows of the counters: the master's and those of the processes that are alive
  * at a time (two generations of them, while one takes over from the other). */
@@ -23,9 +24,10 @@ struct slc_shared_page {
 struct slc_shared {
     struct slc_counters *counters;
     struct slc_shared_page *page;
+    struct slc_crowd *crowd;
 };
 
-/* Errors: MEMORY. */
+/* Errors: MEMORY, INTERNAL. */
 bool slc_shared_make(struct slc_shared *shared, struct slc_error *error);
 void slc_shared_free(struct slc_shared *shared);
 
