@@ -54,7 +54,7 @@ struct slc_reader_options {
     char comment;       /* delimited text: a line that starts so is none; '\0': nothing */
     bool leading_zeros; /* 007 is a number, not text */
     enum slc_types types;
-    int64_t skip_rows; /* delimited text: lines to leave out at the start */
+    int64_t skip_rows; /* lines to leave out at the start; of a workbook, the sheet's rows */
     enum slc_header header;
     enum slc_encoding encoding;
     enum slc_invalid_text invalid_text; /* text formats: reject the row, or take U+FFFD instead */

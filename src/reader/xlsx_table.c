@@ -83,6 +83,10 @@ static bool survey(struct slc_reader *reader, struct xlsx *xlsx, struct slc_erro
     while ((got = slc_xlsx_scan_next(&xlsx->scan, rows, error)) == 1) {
         const struct slc_xlsx_row *row = &rows->rows[rows->n_rows - 1];
 
+        if (row->number <= reader->options.skip_rows) {
+            slc_xlsx_rows_cut(rows, rows->n_rows - 1);
+            continue;
+        }
         xlsx->last_row = row->number;
         xlsx->width = row->n_cells > xlsx->width ? row->n_cells : xlsx->width;
         if (rows->n_rows > SAMPLE_ROWS &&
@@ -96,8 +100,10 @@ static bool survey(struct slc_reader *reader, struct xlsx *xlsx, struct slc_erro
         return false;
     if (rows->n_rows == 0)
         return slc_fail(error, SLC_ERR_FORMAT,
-                        "the sheet \"%.*s\" is empty; choose another one with the option sheet",
-                        SLC_STR_ARG(slc_utf8_clip(xlsx->sheet->name, 100)));
+                        "the sheet \"%.*s\" is empty%s; choose another one with the option sheet",
+                        SLC_STR_ARG(slc_utf8_clip(xlsx->sheet->name, 100)),
+                        reader->options.skip_rows > 0 ? " behind the rows of reader.skip_rows"
+                                                      : "");
     return true;
 }
 
@@ -128,7 +134,8 @@ static bool header_is_first(struct slc_reader *reader, const struct xlsx *xlsx,
             sample.len += text.len + 1;
         }
     }
-    return slc_sniff_header(slc_buf_view(&sample), delimiter, '\0', &reader->na);
+    return slc_sniff_styled_header(slc_buf_view(&sample), delimiter, '\0', &reader->na,
+                                   reader->style);
 }
 
 static bool take_names(struct slc_reader *reader, const struct xlsx *xlsx, bool header,

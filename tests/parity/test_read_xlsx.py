@@ -295,6 +295,53 @@ def test_a_table_without_a_header(tmp_path):
     assert compare(tmp_path / "t.xlsx", header="yes").columns == ["10", "x"]
 
 
+def test_options(tmp_path):
+    """dtypes, columns, na_values and skip_rows, as read_excel's dtype, usecols, na_values and skiprows."""
+    book = Book(row(1, t("A1", "a title")), row(2, t("A2", "id"), t("B2", "zip"), t("C2", "n"), t("D2", "note")),
+                row(3, c("A3", 1), c("B3", 501), c("C3", "-999"), t("D3", "?")),
+                row(4, c("A4", 2), t("B4", "00502"), c("C4", "1.5"), t("D4", "x")),
+                row(6, c("A6", 3), c("B6", 503), t("C6", "NA"), t("D6", "none")))
+    path = book.save(tmp_path / "t.xlsx")
+
+    def both(options, *arguments):
+        done = subprocess.run([TOOL, str(path), "header=yes", *arguments], capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr.decode()
+        ours, theirs = Table(done.stdout), pandas.read_excel(path, engine="openpyxl", **options)
+        assert ours.columns == list(theirs.columns)
+        assert ours.rows == theirs.astype(object).where(theirs.notna(), None).values.tolist()
+        return ours
+
+    both({"skiprows": 1, "usecols": ["id", "n"]}, "skip_rows=1", "column=id", "column=n")
+    ours = both({"skiprows": 1, "na_values": ["?", -999], "usecols": ["n", "note"]}, "skip_rows=1", "na=?", "na=-999",
+                "column=n", "column=note")
+    assert ours.types == ["float64", "text"] and ours.column(0) == [None, 1.5, None, None]
+    ours = both({"skiprows": 1, "dtype": {"id": float, "zip": str}}, "skip_rows=1", "dtype=id:float64", "dtype=zip:text")
+    assert ours.types[:2] == ["float64", "text"]
+    # 1.5 is no int64: its row is rejected, and the others are taken.
+    lines = [json.loads(line) for line in run(path, skip_rows=1, dtype="n:int64").stdout.splitlines()]
+    assert [line[1][2] for line in lines[1:-1] if isinstance(line, list)] == [-999, None, None]
+    assert [(line["reject"], line["reason"]) for line in lines[1:-1] if isinstance(line, dict)] == [
+        (2, "column n: not of the type int64")]
+    refused(path, "behind the rows of reader.skip_rows", skip_rows=6)
+    refused(path, "reader.columns names the column \"zap\"", "the nearest is \"zip\"", skip_rows=1, column="zap")
+
+
+@pytest.mark.parametrize("limit", [1, 7, 1 << 20])
+def test_skipped_rows_of_a_sheet_that_is_not_kept(tmp_path, limit):
+    book = Book(*(row(i, c(f"A{i}", i), t(f"B{i}", f"text {i}")) for i in range(1, 60)))
+    path = book.save(tmp_path / "t.xlsx")
+    assert read(path, skip_rows=10, header="no", chunk_bytes=limit).column(0) == list(range(11, 60))
+
+
+def test_types_of_pandas(tmp_path):
+    """As read_excel: gaps make whole numbers floats, and dates stay dates."""
+    book = Book(head("gap", "day"), row(2, c("A2", 1), c("B2", 43831, style=1)), row(3, c("B3", 43832, style=1)),
+                styles=[0, 14])
+    path = book.save(tmp_path / "t.xlsx")
+    assert read(path).types == ["int64", "date"]
+    assert read(path, types="pandas").types == ["float64", "date"]
+
+
 def test_merged_cells_and_what_is_around_the_rows(tmp_path):
     book = Book(head("a", "b"), row(2, c("A2", 1), c("B2", style=0)), row(3, c("A3", style=0), c("B3", 4)),
                 before='<sheetPr/><cols><col min="1" max="2" hidden="1"/></cols>',
@@ -553,6 +600,14 @@ def test_damaged_sheet_parts(tmp_path, damage):
     book = Book(row(1, c("A1", 1), t("B1", "€")))
     book.parts["xl/worksheets/sheet1.xml"] = damage(book.parts["xl/worksheets/sheet1.xml"])
     refused(book.save(tmp_path / "t.xlsx"), "sheet1.xml")
+
+
+def test_a_sheet_in_utf16(tmp_path):
+    """No program writes one; the message says what to do."""
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        book = Book(row(1, c("A1", 1)))
+        book.parts["xl/worksheets/sheet1.xml"] = book.parts["xl/worksheets/sheet1.xml"].encode(encoding)
+        refused(book.save(tmp_path / "t.xlsx"), "sheet1.xml", 'encoding "UTF-16"', "save it again")
 
 
 def test_books_that_lack_something(tmp_path):
