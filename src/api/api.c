@@ -134,6 +134,9 @@ static bool start(struct slc_api *api, struct slc_error *error)
     api->line = slc_redis_line_start(api->options.pool, error);
     if (!api->line)
         return false;
+    api->events = slc_api_events_start(api, error);
+    if (!api->events)
+        return false;
     if (pthread_create(&api->desk, NULL, sit_at_desk, api) != 0)
         return slc_fail(error, SLC_ERR_INTERNAL, "cannot start a thread for the API");
     api->desk_started = true;
@@ -182,6 +185,7 @@ void slc_api_free(struct slc_api *api)
     api->stopping = true;
     pthread_cond_broadcast(&api->work);
     pthread_mutex_unlock(&api->lock);
+    slc_api_events_stop(api->events);
     slc_redis_line_stop(api->line); /* what it answers may still come to the desk */
     if (api->desk_started)
         pthread_join(api->desk, NULL);

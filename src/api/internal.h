@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "api/api.h"
+#include "api/events.h"
 #include "api/metrics.h"
 #include "http/request.h"
 #include "redis/line.h"
@@ -36,12 +37,14 @@ enum {
     SLC_API_EMAIL_MAX_CHARS = 254,
 };
 
+#define SLC_API_EVENTS_TYPE "text/event-stream"
 #define SLC_API_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 struct slc_api {
     struct slc_api_options options;
     struct slc_router *router;
     struct slc_redis_line *line;
+    struct slc_api_events *events;
     /* By a hash of their names: replicas whose rows are not to be had by one
      * question, and are read the longer way at once. */
     _Atomic uint64_t not_one_hash[SLC_API_NAME_BITS / 64];
@@ -104,6 +107,16 @@ void slc_api_desk_later(struct slc_api *api, struct slc_http_pending *pending,
 void slc_api_run_load(struct slc_api *api, struct slc_api_task *task,
                       struct slc_http_response *response);
 
+/* loads.c: a load as JSON. */
+enum slc_api_load_state {
+    SLC_API_LOAD_GOES_ON,
+    SLC_API_LOAD_OVER,
+    SLC_API_LOAD_NONE,      /* there is none of that id (any more) */
+    SLC_API_LOAD_NOT_KNOWN, /* it cannot be told at the moment */
+};
+enum slc_api_load_state slc_api_load_write(struct slc_api *api, const char *id,
+                                           struct slc_buf *json);
+
 /* document.c: an entity tag of what is in the body. */
 void slc_api_tag_by_content(struct slc_http_response *response);
 
@@ -127,6 +140,7 @@ SLC_HTTP_HANDLER(slc_api_v1_tickets);
 SLC_HTTP_HANDLER(slc_api_v1_loads_post);
 SLC_HTTP_HANDLER(slc_api_v1_loads);
 SLC_HTTP_HANDLER(slc_api_v1_load);
+SLC_HTTP_HANDLER(slc_api_v1_load_events);
 SLC_HTTP_HANDLER(slc_api_healthz);
 SLC_HTTP_HANDLER(slc_api_readyz);
 SLC_HTTP_HANDLER(slc_api_metrics);

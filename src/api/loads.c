@@ -448,6 +448,29 @@ void slc_api_v1_loads(struct slc_http_request *request, struct slc_http_response
     slc_buf_append_text(json, "]}");
 }
 
+struct seen {
+    struct slc_buf *json;
+    bool over;
+};
+
+static void see_whole(void *state, const struct slc_batch *batch)
+{
+    struct seen *seen = state;
+
+    write_batch(seen->json, batch, true);
+    seen->over = batch->ended_usec != 0;
+}
+
+enum slc_api_load_state slc_api_load_write(struct slc_api *api, const char *id,
+                                           struct slc_buf *json)
+{
+    struct seen seen = {.json = json};
+
+    if (!slc_queue_see(api->options.queue, id, see_whole, &seen))
+        return SLC_API_LOAD_NONE;
+    return seen.over ? SLC_API_LOAD_OVER : SLC_API_LOAD_GOES_ON;
+}
+
 void slc_api_v1_load(struct slc_http_request *request, struct slc_http_response *response,
                      void *context)
 {

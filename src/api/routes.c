@@ -166,6 +166,18 @@ static const struct slc_route routes[] = {
      ABOUT(.id = "getLoad", LOADS, .needs_peer = true,
            .params = PARAMS({.name = "id", .place = SLC_IN_PATH, .about = "The id that `POST /v1/loads` answered"}),
            .answers = ANSWERS(JSON(200, "Load", NULL), JSON(404, "Error", "There is no load of that id (any more)")))},
+    {SLC_HTTP_GET, "/v1/loads/{id}/events", SLC_ACCESS_SESSION, true, slc_api_v1_load_events, NULL,
+     "What becomes of a load, as it happens",
+     ABOUT(.id = "getLoadEvents", LOADS, .needs_peer = true,
+           .text = "Server-sent events, for EventSource: `progress` whenever something changed and `end` when it is "
+                   "over, each with the load as `GET /v1/loads/{id}` answers it; `gone` when it was forgotten. The "
+                   "stream ends behind `end`. Who comes back with the `Last-Event-ID` of the end is answered 204.",
+           .params = PARAMS({.name = "id", .place = SLC_IN_PATH, .about = "The id that `POST /v1/loads` answered"},
+                            {.name = "Last-Event-ID", .place = SLC_IN_HEADER,
+                             .about = "The id of the last event that the client has"}),
+           .answers = ANSWERS({.status = 200, .content_type = SLC_API_EVENTS_TYPE, .about = "The events"},
+                              {.status = 204, .about = "The client has the end already"},
+                              JSON(404, "Error", "There is no load of that id (any more)")))},
 
     {SLC_HTTP_GET, "/healthz", SLC_ACCESS_OPEN, false, slc_api_healthz, NULL,
      "The process is alive",

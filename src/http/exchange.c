@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "http/negotiate.h"
+#include "http/stream_reader.h"
 
 enum { DRAIN_MAX_BYTES = 16 << 20, PATH_LOGGED_MAX = 1024 };
 
@@ -61,6 +62,11 @@ static struct MHD_Response *make_response(struct slc_exchange *exchange)
         slc_http_response_release(response);
         response->status = 500;
         slc_buf_append_text(&response->body, "{\"detail\":\"Internal Server Error\"}");
+    }
+    if (response->stream) {
+        made = slc_stream_response(response->stream);
+        response->stream = NULL;
+        return made;
     }
     slc_http_negotiate(&exchange->request, response);
     body = slc_buf_steal(&response->body, &len);

@@ -46,7 +46,8 @@ struct slc_http_server {
     atomic_bool draining;           /* answers close their connections */
     pthread_mutex_t lock;           /* of what follows */
     pthread_cond_t changed;         /* suspended went down or, while draining, in_flight */
-    struct slc_exchange *suspended; /* a list */
+    struct slc_exchange *suspended;  /* a list */
+    struct slc_http_stream *streams; /* a list */
     bool refusing;                  /* no more suspending */
 };
 

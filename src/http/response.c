@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "base/utf8.h"
+#include "http/stream_reader.h"
 
 enum { HEADER_NAME_MAX = 64, HEADER_VALUE_MAX = 4096 };
 
@@ -15,6 +16,7 @@ void slc_http_response_release(struct slc_http_response *response)
     if (!response)
         return;
     slc_buf_release(&response->body);
+    slc_stream_drop_reader(response->stream);
     for (size_t i = 0; i < response->header_count; i++)
         free(response->headers[i]);
     *response = (struct slc_http_response){0};

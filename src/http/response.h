@@ -17,6 +17,8 @@ struct slc_http_header {
     struct slc_str value;
 };
 
+struct slc_http_stream;
+
 /* Zero-initialised is valid: 200, JSON, an empty body. */
 struct slc_http_response {
     unsigned status;                              /* 0 means 200 */
@@ -25,6 +27,7 @@ struct slc_http_response {
     char *headers[SLC_HTTP_RESPONSE_HEADERS_MAX]; /* owned, "name\0value"; use slc_http_set_header()
                                                    */
     size_t header_count;
+    struct slc_http_stream *stream; /* owned: the body instead (http/stream.h) */
 };
 
 #define SLC_AUTO_HTTP_RESPONSE SLC_CLEANUP(slc_http_response_release)

@@ -14,6 +14,7 @@
 #include "base/digest.h"
 #include "base/time.h"
 #include "http/exchange.h"
+#include "http/stream_reader.h"
 
 enum {
     THREADS_DEFAULT = 4,
@@ -443,6 +444,8 @@ bool slc_http_server_stop(struct slc_http_server *server, int64_t graceful_usec,
     MHD_quiesce_daemon(server->daemon);
     atomic_store(&server->draining, true);
     pthread_mutex_lock(&server->lock);
+    for (struct slc_http_stream *stream = server->streams; stream; stream = slc_stream_next(stream))
+        slc_stream_end(stream);
     idle = wait_idle(server, graceful_usec, idle_usec, true);
     server->refusing = true;
     for (struct slc_exchange *exchange = server->suspended; exchange; exchange = exchange->next)

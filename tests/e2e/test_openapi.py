@@ -38,6 +38,7 @@ CALLS = {
                   ({}, {"force": 7}, 422)],
     "listLoads": [({}, None, 200)],
     "getLoad": [({"id": "LOAD"}, None, 200), ({"id": "none"}, None, 404)],
+    "getLoadEvents": [({"id": "LOAD"}, None, 200), ({"id": "none"}, None, 404)],
     "getHealth": [({}, None, 200)],
     "getReadiness": [({}, None, 200)],
     "getMetrics": [({}, None, 200)],
