@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,6 +29,7 @@ enum {
     STATUS_PEER = 3,
     LISTEN_TEXT_BYTES = 128,
     KEEPER_START_MS = 130000,
+    DESCRIPTORS = 65536,
 };
 
 /* ---- Signals ------------------------------------------------------------- */
@@ -269,11 +271,23 @@ void slc_service_announce(const struct slc_master *master)
             SLC_LOG_TEXT_FIELD("version", SLC_VERSION));
 }
 
+/* A descriptor for each connection, and some. What cannot be had is done without. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static bool start(struct slc_master *master, int *ret_status, struct slc_error *error)
 {
     const struct slc_config *config = master->options->config;
 
     *ret_status = STATUS_CONFIG;
+    raise_descriptors();
     if (!take_signals(master, error) || !slc_service_open_log(config, error) ||
         !open_socket(master, error) || !lock_state_dir(master, error) ||
         !slc_shared_make(&master->shared, error) ||
