@@ -340,3 +340,70 @@ class Sentinel:
     def stop(self):
         self.process.kill()
         self.process.wait()
+
+
+# ---- Cluster
+
+
+class Cluster:
+    """Masters on loopback that share the slots, made with redis-cli."""
+
+    def __init__(self, folder, masters=3):
+        self.servers = [Server(folder, "--cluster-enabled", "yes", "--cluster-node-timeout", 2000, "--appendonly", "yes",
+                               "--appendfsync", "no", name=f"node{number}") for number in range(masters)]
+        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
+
+    def start(self):
+        for server in self.servers:
+            server.start()
+        self.cli("--cluster", "create", *(f"127.0.0.1:{server.port}" for server in self.servers), "--cluster-yes")
+        self.until_whole()
+        return self
+
+    def stop(self):
+        for server in self.servers:
+            server.stop()
+
+    def cli(self, *words):
+        done = subprocess.run(["redis-cli", *map(str, words)], capture_output=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stdout.decode()[-2000:] + done.stderr.decode()
+        return done.stdout.decode()
+
+    def until_whole(self):
+        def whole():
+            return all(server.client().execute_command("CLUSTER INFO")["cluster_state"] == "ok" for server in self.servers)
+
+        harness.until("the cluster is whole", whole)
+
+    def client(self):
+        return redis.RedisCluster(host="127.0.0.1", port=self.servers[0].port)
+
+    def identity(self, server):
+        return server.client().execute_command("CLUSTER MYID").decode()
+
+    def owner(self, key):
+        """The server that has the slot of a key."""
+        slot = self.servers[0].client().execute_command("CLUSTER KEYSLOT", key)
+        for first, last, node, *_ in self.servers[0].client().execute_command("CLUSTER", "SLOTS"):
+            if int(first) <= slot <= int(last):
+                return next(server for server in self.servers if server.port == int(node[1]))
+        raise AssertionError("the slot is nobody's")
+
+    def reshard_command(self, source, target, slots):
+        return ["redis-cli", "--cluster", "reshard", f"127.0.0.1:{source.port}", "--cluster-from", self.identity(source),
+                "--cluster-to", self.identity(target), "--cluster-slots", str(slots), "--cluster-yes"]
+
+    def reshard(self, source, target, slots):
+        self.cli(*self.reshard_command(source, target, slots)[1:])
+
+    def keys(self):
+        return sorted(key for server in self.servers for key in server.client().keys())
+
+    def early_name(self, server, slots=20):
+        """A name whose slot is among the first of a server: those are moved first."""
+        from redis.crc import key_slot
+
+        ranges = server.client().execute_command("CLUSTER", "SLOTS")
+        first = min(int(entry[0]) for entry in ranges if int(entry[2][1]) == server.port)
+        return next(name for name in (f"t{number}" for number in range(1_000_000))
+                    if first <= key_slot(name.encode()) < first + slots)

@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "cli/text.h"
+#include "redis/slot.h"
 #include "redis/tls.h"
 #include "report/show.h"
 
@@ -65,6 +66,8 @@ static void check_tls(struct slc_check *check, const struct slc_config *config,
     bool verifies = slc_config_bool(config, "redis.tls_verify");
     char text[128];
 
+    if (!slc_redis_stream(redis, NULL))
+        return;
     slc_tls_describe(slc_redis_stream(redis, NULL), text, sizeof(text));
     if (!*text)
         return;
@@ -74,6 +77,27 @@ static void check_tls(struct slc_check *check, const struct slc_config *config,
                                     "redis.tls_verify to true and redis.tls_ca_file");
     slc_check_note(check, verifies ? SLC_CHECK_OK : SLC_CHECK_WARN, "redis tls", PEER_STATUS,
                    detail);
+}
+
+static void check_cluster(struct slc_check *check, const struct slc_redis *redis,
+                          struct slc_buf *detail)
+{
+    const char *host;
+    int n_masters = 0, n_slots = 0, slots;
+    uint16_t port;
+
+    while (slc_redis_describe_master(redis, (size_t)n_masters, &host, &port, &slots)) {
+        n_masters++;
+        n_slots += slots;
+    }
+    if (n_masters == 0)
+        return;
+    slc_buf_printf(detail, "%d masters have %d of %d slots", n_masters, n_slots, SLC_REDIS_SLOTS);
+    if (n_slots < SLC_REDIS_SLOTS)
+        slc_buf_append_text(detail, ": replicas in the others cannot be loaded; redis-cli "
+                                    "--cluster fix");
+    slc_check_note(check, n_slots < SLC_REDIS_SLOTS ? SLC_CHECK_WARN : SLC_CHECK_OK,
+                   "redis cluster", PEER_STATUS, detail);
 }
 
 static void check_version(struct slc_check *check, struct slc_str info, struct slc_buf *detail)
@@ -217,6 +241,7 @@ void slc_check_redis_server(struct slc_check *check, const struct slc_config *co
     slc_buf_printf(&detail, ", connected in %.1f ms", ms);
     slc_check_note(check, SLC_CHECK_OK, "redis", PEER_STATUS, &detail);
     check_tls(check, config, redis, &detail);
+    check_cluster(check, redis, &detail);
     check_version(check, info, &detail);
     check_writable(check, info, &detail);
     check_replicas(check, config, info, &detail);

@@ -337,14 +337,13 @@ static bool commit(struct load *load, struct slc_store_load *store, struct slc_e
 }
 
 /* The swap is done: what is missing now is worth a warning and no more. */
-static void wait_for_replicas(struct load *load)
+static void wait_for_replicas(struct load *load, struct slc_redis *redis)
 {
     struct slc_error *warning = &load->result->replicas_warning;
     int64_t wanted = slc_config_int(load->job->config, "redis.wait_replicas");
     int64_t timeout_ms = slc_config_int(load->job->config, "redis.wait_timeout_ms"), count = 0;
 
-    if (wanted > 0 &&
-        slc_redis_wait_replicas(load->job->redis, wanted, timeout_ms, &count, warning) &&
+    if (wanted > 0 && slc_redis_wait_replicas(redis, wanted, timeout_ms, &count, warning) &&
         count < wanted)
         slc_fail(warning, SLC_ERR_TIMEOUT,
                  "%lld of the %lld replicas in redis.wait_replicas had the load within %lld ms; "
@@ -437,7 +436,7 @@ static bool deliver_once(struct load *load, bool again, struct slc_error *error)
            settle_counts(load, &counts, error) && commit(load, store, error) &&
            slc_redis_confirm_master(load->job->redis, error);
     if (good)
-        wait_for_replicas(load);
+        wait_for_replicas(load, slc_store_load_redis(store));
     slc_store_load_free(store); /* a failed one leaves no staging key, if Redis is there */
     return good;
 }

@@ -8,9 +8,11 @@
 
 #include "base/buf.h"
 #include "base/time.h"
+#include "redis/cluster.h"
 #include "redis/resp.h"
 #include "redis/sentinel.h"
 #include "redis/settings.h"
+#include "redis/slot.h"
 
 enum { INPUT_BYTES = 64 << 10, KEEP_OUTPUT_BYTES = 1 << 20 };
 
@@ -20,6 +22,7 @@ struct slc_redis {
     int64_t timeout_ms;
     const struct slc_transport *transport; /* NULL when closed */
     struct slc_stream stream;
+    struct slc_cluster *cluster; /* in place of transport and stream; NULL: none, or closed */
     struct slc_reply_reader *reader;
     struct slc_buf out;        /* commands appended */
     size_t out_sent;           /* of these, taken by the kernel */
@@ -41,6 +44,8 @@ static void close_stream(struct slc_redis *redis)
     if (redis->transport)
         redis->transport->close(&redis->stream);
     redis->transport = NULL;
+    slc_cluster_close(redis->cluster);
+    redis->cluster = NULL;
     slc_reply_reader_free(redis->reader);
     redis->reader = NULL;
     slc_buf_release(&redis->out);
@@ -87,7 +92,7 @@ static bool timed_out(struct slc_redis *redis, struct slc_error *error)
 
 static bool is_open(const struct slc_redis *redis, struct slc_error *error)
 {
-    if (redis->transport)
+    if (redis->transport || redis->cluster)
         return true;
     return slc_fail(error, SLC_ERR_CONNECTION, "the connection to Redis is closed (%.500s)",
                     redis->reason.message[0] ? redis->reason.message : redis->where);
@@ -299,6 +304,10 @@ static bool connect_stream(struct slc_redis *redis, struct slc_error *error)
     const struct slc_transport *transport = slc_transport_find(redis->url.kind);
     bool is_watched = redis->url.topology == SLC_REDIS_SENTINEL;
 
+    if (slc_redis_is_cluster(redis)) {
+        redis->cluster = slc_cluster_open(&redis->url, redis->timeout_ms, error);
+        return redis->cluster != NULL;
+    }
     if (is_watched && !find_master(redis, deadline_usec, error))
         return false;
     redis->reader = slc_reply_reader_new(SLC_REDIS_MAX_REPLY_BYTES);
@@ -395,6 +404,8 @@ void slc_redis_set_timeout(struct slc_redis *redis, int64_t timeout_ms)
     const int64_t day_ms = INT64_C(86400000);
 
     redis->timeout_ms = timeout_ms < 1 ? 1 : timeout_ms > day_ms ? day_ms : timeout_ms;
+    if (redis->cluster)
+        slc_cluster_set_timeout(redis->cluster, redis->timeout_ms);
 }
 
 int64_t slc_redis_timeout_ms(const struct slc_redis *redis)
@@ -414,7 +425,7 @@ int64_t slc_redis_reader_since(const struct slc_redis *redis)
 
 bool slc_redis_is_open(const struct slc_redis *redis)
 {
-    return redis->transport != NULL;
+    return redis->transport || redis->cluster;
 }
 
 const char *slc_redis_where(const struct slc_redis *redis)
@@ -424,7 +435,7 @@ const char *slc_redis_where(const struct slc_redis *redis)
 
 size_t slc_redis_outstanding(const struct slc_redis *redis)
 {
-    return redis->outstanding;
+    return redis->cluster ? slc_cluster_outstanding(redis->cluster) : redis->outstanding;
 }
 
 struct slc_stream *slc_redis_stream(struct slc_redis *redis,
@@ -435,8 +446,33 @@ struct slc_stream *slc_redis_stream(struct slc_redis *redis,
     return redis->transport ? &redis->stream : NULL;
 }
 
+bool slc_redis_is_cluster(const struct slc_redis *redis)
+{
+    return redis->url.topology == SLC_REDIS_CLUSTER;
+}
+
+struct slc_redis *slc_redis_open_owner(struct slc_redis *redis, struct slc_str key,
+                                       struct slc_error *error)
+{
+    if (!is_open(redis, error))
+        return NULL;
+    if (!redis->cluster) {
+        slc_fail(error, SLC_ERR_INTERNAL, "a single Redis is asked for the owner of a key");
+        return NULL;
+    }
+    return slc_cluster_open_owner(redis->cluster, slc_redis_slot(key), error);
+}
+
+bool slc_redis_describe_master(const struct slc_redis *redis, size_t i, const char **ret_host,
+                               uint16_t *ret_port, int *ret_slots)
+{
+    return redis->cluster && slc_cluster_describe(redis->cluster, i, ret_host, ret_port, ret_slots);
+}
+
 bool slc_redis_is_idle(struct slc_redis *redis)
 {
+    if (redis->cluster)
+        return slc_cluster_is_idle(redis->cluster);
     if (!redis->transport || redis->outstanding > 0 ||
         slc_reply_reader_pending_bytes(redis->reader) > 0)
         return false;
@@ -464,6 +500,8 @@ bool slc_redis_append(struct slc_redis *redis, size_t argc, const struct slc_str
 
     if (!is_open(redis, error))
         return false;
+    if (redis->cluster)
+        return slc_cluster_append(redis->cluster, argc, argv, error);
     if (!fits(before, argc, argv))
         return slc_fail(error, SLC_ERR_LIMIT,
                         "commands of more than %d MB at a time are not sent to Redis",
@@ -483,6 +521,8 @@ bool slc_redis_append_encoded(struct slc_redis *redis, struct slc_str commands, 
 {
     if (!is_open(redis, error))
         return false;
+    if (redis->cluster)
+        return slc_cluster_append_encoded(redis->cluster, commands, count, error);
     if (commands.len > SLC_REDIS_MAX_PIPELINE_BYTES - redis->out.len)
         return slc_fail(error, SLC_ERR_LIMIT,
                         "commands of more than %d MB at a time are not sent to Redis",
@@ -498,16 +538,29 @@ bool slc_redis_append_encoded(struct slc_redis *redis, struct slc_str commands, 
 
 bool slc_redis_flush(struct slc_redis *redis, struct slc_error *error)
 {
-    return is_open(redis, error) && flush_until(redis, deadline_of(redis), error);
+    if (!is_open(redis, error))
+        return false;
+    return redis->cluster ? slc_cluster_flush(redis->cluster, error)
+                          : flush_until(redis, deadline_of(redis), error);
+}
+
+/* A cluster that loses one of its connections has lost count of the answers. */
+static bool next_reply(struct slc_redis *redis, struct slc_reply **ret, struct slc_error *error)
+{
+    struct slc_error reason;
+
+    if (!redis->cluster)
+        return read_until(redis, deadline_of(redis), ret, error);
+    return slc_cluster_read(redis->cluster, ret, &reason) || broken(redis, &reason, error);
 }
 
 bool slc_redis_read(struct slc_redis *redis, struct slc_reply **ret, struct slc_error *error)
 {
     if (!is_open(redis, error))
         return false;
-    if (redis->outstanding == 0)
+    if (slc_redis_outstanding(redis) == 0)
         return slc_fail(error, SLC_ERR_INTERNAL, "a Redis reply is read that was not asked for");
-    return read_until(redis, deadline_of(redis), ret, error);
+    return next_reply(redis, ret, error);
 }
 
 bool slc_redis_command(struct slc_redis *redis, size_t argc, const struct slc_str argv[],
@@ -517,11 +570,10 @@ bool slc_redis_command(struct slc_redis *redis, size_t argc, const struct slc_st
 
     if (!is_open(redis, error))
         return false;
-    if (redis->outstanding > 0)
+    if (slc_redis_outstanding(redis) > 0)
         return slc_fail(error, SLC_ERR_INTERNAL,
                         "a Redis command is sent while a pipeline is under way");
-    if (!slc_redis_append(redis, argc, argv, error) ||
-        !read_until(redis, deadline_of(redis), &reply, error))
+    if (!slc_redis_append(redis, argc, argv, error) || !next_reply(redis, &reply, error))
         return false;
     if (reply->type == SLC_REPLY_ERROR)
         return slc_reply_fail(reply->text, redis->where, error);

@@ -69,6 +69,20 @@ bool slc_redis_is_idle(struct slc_redis *redis);
 /* The URL with the password masked; lives as long as the connection. */
 const char *slc_redis_where(const struct slc_redis *redis);
 
+/* The URL is that of a Redis Cluster: commands go to the master of their (first)
+ * key, and are followed where the cluster sends them (cluster.h). A transaction
+ * and a pipe (pipe.h) belong to one master, as slc_redis_open_owner() opens it. */
+bool slc_redis_is_cluster(const struct slc_redis *redis);
+
+/* With a cluster: a new connection, yours, to the master that has `key` now. What
+ * it refuses with MOVED and the like has to be begun again. NULL on failure. */
+struct slc_redis *slc_redis_open_owner(struct slc_redis *redis, struct slc_str key,
+                                       struct slc_error *error);
+
+/* With a cluster: its masters, as slc_cluster_describe(). False without one. */
+bool slc_redis_describe_master(const struct slc_redis *redis, size_t i, const char **ret_host,
+                               uint16_t *ret_port, int *ret_slots);
+
 /* Send one command and wait for its reply. An error reply is a failure (see
  * slc_reply_fail()); the connection stays open then. `ret` may be NULL (the
  * reply is dropped), else it is yours to free; it is untouched on failure.

@@ -71,7 +71,9 @@ struct slc_redis *slc_redis_open_reader(const struct slc_redis_url *url, int64_t
     struct slc_redis *master = slc_redis_open(url, timeout_ms, error), *replica = NULL;
     SLC_AUTO_REPLY struct slc_reply *role = NULL;
 
-    if (!master || !url->settings || !url->settings->read_from_replicas)
+    /* A cluster's replicas have their own connections; its masters share the reading. */
+    if (!master || !url->settings || !url->settings->read_from_replicas ||
+        url->topology == SLC_REDIS_CLUSTER)
         return master;
     /* A user who may not ask (ACL) reads from the master. */
     if (slc_redis_call(master, &role, NULL, SLC_STR("ROLE")) && role->count >= 3 &&

@@ -146,13 +146,22 @@ static bool close_connection_of(struct slc_redis *redis, struct slc_str load_id,
                            slc_redis_read(redis, &killed, error));
 }
 
+static bool close_connection_at(struct slc_redis *redis, struct slc_str key, struct slc_str load_id,
+                                struct slc_error *error)
+{
+    SLC_AUTO_REDIS struct slc_redis *own = NULL;
+    struct slc_redis *owner = slc_store_owner(redis, key, &own, error);
+
+    return owner && close_connection_of(owner, load_id, error);
+}
+
 bool slc_load_remove(struct slc_redis *redis, struct slc_str registry_key, struct slc_str load_id,
                      struct slc_str name, struct slc_str document, struct slc_error *error)
 {
     SLC_AUTO_ARENA struct slc_arena arena = {0};
     struct slc_str hash = slc_store_staging_hash(&arena, registry_key);
-    struct slc_str key = slc_store_staging_key(&arena, registry_key, load_id, name);
-    struct slc_str lease = slc_store_lease_key(&arena, registry_key, name);
+    struct slc_str key = slc_store_staging_key(&arena, redis, registry_key, load_id, name);
+    struct slc_str lease = slc_store_lease_key(&arena, redis, registry_key, name);
     bool current = false;
 
     /* No MULTI, which a server refuses that is out of memory. In this order: a
@@ -160,7 +169,7 @@ bool slc_load_remove(struct slc_redis *redis, struct slc_str registry_key, struc
      * whether it was is final; and what is cut off in between is found again by
      * its announcement. */
     return slc_store_joined(hash, error) && slc_store_joined(key, error) &&
-           slc_store_joined(lease, error) && close_connection_of(redis, load_id, error) &&
+           slc_store_joined(lease, error) && close_connection_at(redis, key, load_id, error) &&
            slc_lease_drop(redis, lease, load_id, error) &&
            slc_store_is_current(redis, name, load_id, &current, error) &&
            slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), key) &&

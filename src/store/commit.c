@@ -47,7 +47,7 @@ static bool note_replaced(struct slc_store_load *load, const struct slc_reply *m
            slc_garbage_note(&load->arena, load->options.name, document, &replaced->note, error);
 }
 
-enum { LEASE_LEFT, LEASE_HELD, META_HELD, IS_ANNOUNCED, ROWS_HELD, N_HELD };
+enum { LEASE_LEFT, LEASE_HELD, META_HELD, ROWS_HELD, N_HELD };
 
 /* This touches what is watched: the transaction is not carried out, and tried again. */
 static bool extend_lease(struct slc_store_load *load, struct slc_error *error)
@@ -60,12 +60,12 @@ static bool extend_lease(struct slc_store_load *load, struct slc_error *error)
 
 /* What was found under watch: the swap is ours to do. */
 static bool judge(struct slc_store_load *load, struct slc_reply *const held[N_HELD],
-                  struct replaced *replaced, struct slc_error *error)
+                  const struct slc_reply *announced, struct replaced *replaced,
+                  struct slc_error *error)
 {
     const struct slc_reply *meta = held[META_HELD];
 
-    if (!slc_str_eq(text_of(held[LEASE_HELD]), load->options.load_id) ||
-        held[IS_ANNOUNCED]->integer != 1)
+    if (!slc_str_eq(text_of(held[LEASE_HELD]), load->options.load_id) || announced->integer != 1)
         return slc_lease_lost(load, error);
     if (meta->count != 2)
         return slc_fail(error, SLC_ERR_SERVER, "Redis did not answer HMGET as it should");
@@ -76,12 +76,13 @@ static bool judge(struct slc_store_load *load, struct slc_reply *const held[N_HE
            check_rows(load, held[ROWS_HELD], error) && note_replaced(load, meta, replaced, error);
 }
 
-/* All in one round trip, with only what belongs to this replica under watch, so
+/* In few round trips, with only what belongs to this replica under watch, so
  * that the loads of others are not in the way. */
 static bool check_watched(struct slc_store_load *load, struct replaced *replaced,
                           struct slc_error *error)
 {
     struct slc_redis *redis = load->redis;
+    SLC_AUTO_REPLY struct slc_reply *announced = NULL;
     struct slc_reply *held[N_HELD] = {0};
     bool good;
 
@@ -91,13 +92,13 @@ static bool check_watched(struct slc_store_load *load, struct replaced *replaced
            slc_redis_append_call(redis, error, SLC_STR("GET"), load->lease_key) &&
            slc_redis_append_call(redis, error, SLC_STR("HMGET"), load->meta_key, SLC_STR("LOAD_ID"),
                                  SLC_STR("LAYOUT")) &&
-           slc_redis_append_call(redis, error, SLC_STR("HEXISTS"), load->staging_hash,
-                                 load->options.load_id) &&
            slc_redis_append_call(redis, error, SLC_STR("HLEN"), load->staging_key);
     good = slc_store_replies(redis, good, held, N_HELD, error) &&
-           judge(load, held, replaced, error) &&
+           slc_redis_call(load->home, &announced, error, SLC_STR("HEXISTS"), load->staging_hash,
+                          load->options.load_id) &&
+           judge(load, held, announced, replaced, error) &&
            /* A command that fails inside of EXEC does not undo the ones before it. */
-           slc_store_expect_type(redis, load->options.registry_key, "list", error) &&
+           slc_store_expect_type(load->home, load->options.registry_key, "list", error) &&
            slc_store_expect_type(redis, load->options.name, "hash", error);
     for (size_t i = 0; i < N_HELD; i++)
         slc_reply_free(held[i]);
@@ -137,27 +138,51 @@ static bool append_meta(struct slc_store_load *load, const struct slc_meta_field
     return slc_redis_append(load->redis, argc, argv, error);
 }
 
+/* What is not the replica's own. */
+static bool append_elsewhere(struct slc_store_load *load, const struct replaced *replaced,
+                             struct slc_error *error)
+{
+    struct slc_redis *redis = load->redis;
+    struct slc_str name = load->options.name, registry = load->options.registry_key;
+
+    return slc_redis_append_call(redis, error, SLC_STR("LREM"), registry, SLC_STR("0"), name) &&
+           slc_redis_append_call(redis, error, SLC_STR("LPUSH"), registry, name) &&
+           (!replaced->note.data ||
+            slc_redis_append_call(redis, error, SLC_STR("HSET"), load->garbage_hash,
+                                  replaced->load_id, replaced->note)) &&
+           slc_redis_append_call(redis, error, SLC_STR("HDEL"), load->staging_hash,
+                                 load->options.load_id);
+}
+
 /* UNLINK first: RENAME over a key frees it at once, and the server stands still
  * for as long as that takes. */
 static bool append_swap(struct slc_store_load *load, const struct slc_meta_field *fields,
                         int64_t n_fields, const struct replaced *replaced, struct slc_error *error)
 {
     struct slc_redis *redis = load->redis;
-    struct slc_str name = load->options.name, registry = load->options.registry_key;
+    struct slc_str name = load->options.name;
 
     return slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
            slc_redis_append_call(redis, error, SLC_STR("UNLINK"), name, load->meta_key) &&
            (!load->layout->staged || load->counts.rows_written == 0 ||
             slc_redis_append_call(redis, error, SLC_STR("RENAME"), load->staging_key, name)) &&
            append_meta(load, fields, n_fields, error) &&
-           slc_redis_append_call(redis, error, SLC_STR("LREM"), registry, SLC_STR("0"), name) &&
-           slc_redis_append_call(redis, error, SLC_STR("LPUSH"), registry, name) &&
-           (!replaced->note.data ||
-            slc_redis_append_call(redis, error, SLC_STR("HSET"), load->garbage_hash,
-                                  replaced->load_id, replaced->note)) &&
-           slc_redis_append_call(redis, error, SLC_STR("HDEL"), load->staging_hash,
-                                 load->options.load_id) &&
+           (load->own || append_elsewhere(load, replaced, error)) &&
            slc_redis_append_call(redis, error, SLC_STR("DEL"), load->lease_key);
+}
+
+/* On a cluster, right after the swap: what is not in the replica's slot. Each of
+ * it may be done again; a load that is killed before is found by its
+ * announcement, and the next sweep does it. */
+static bool follow_up(struct slc_store_load *load, const struct replaced *replaced,
+                      struct slc_error *error)
+{
+    return (!replaced->note.data ||
+            slc_redis_call(load->home, NULL, error, SLC_STR("HSET"), load->garbage_hash,
+                           replaced->load_id, replaced->note)) &&
+           slc_store_register(load->home, load->options.registry_key, load->options.name, error) &&
+           slc_redis_call(load->home, NULL, error, SLC_STR("HDEL"), load->staging_hash,
+                          load->options.load_id);
 }
 
 /* One try; `*ret_done` false when a watched key changed meanwhile. */
@@ -268,11 +293,13 @@ bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_fi
                         "the replica \"%.*s\" could not be swapped, because it was changed "
                         "meanwhile, %d times; try again",
                         SLC_STR_ARG(load->options.name), SLC_STORE_ATTEMPTS);
+    if (load->own && !follow_up(load, &replaced, error))
+        return false;
     load->stage = LOAD_OVER;
     (void)slc_load_unmark_connection(load->redis, NULL);
     /* What is not removed now is when the next load or the next start sweeps. */
-    if (replaced.note.data && slc_redis_is_idle(load->redis))
-        (void)slc_garbage_collect(load->redis, load->garbage_hash, replaced.load_id, replaced.note,
+    if (replaced.note.data && slc_redis_is_idle(load->home))
+        (void)slc_garbage_collect(load->home, load->garbage_hash, replaced.load_id, replaced.note,
                                   NULL);
     return true;
 }

@@ -25,20 +25,36 @@ struct slc_str slc_store_staging_hash(struct slc_arena *arena, struct slc_str re
     return slc_store_join(arena, registry_key, SLC_STR(":staging"), SLC_STR(""), SLC_STR(""));
 }
 
-struct slc_str slc_store_staging_key(struct slc_arena *arena, struct slc_str registry_key,
-                                     struct slc_str load_id, struct slc_str name)
+/* What stands for the replica's name in the keys beside NAME itself. */
+static struct slc_str tagged(struct slc_arena *arena, const struct slc_redis *redis,
+                             struct slc_str name)
 {
-    struct slc_str tail = slc_store_join(arena, SLC_STR(":"), name, SLC_STR(""), SLC_STR(""));
+    if (!slc_redis_is_cluster(redis))
+        return name;
+    return slc_store_join(arena, SLC_STR("{"), name, SLC_STR("}"), SLC_STR(""));
+}
 
+struct slc_str slc_store_staging_key(struct slc_arena *arena, const struct slc_redis *redis,
+                                     struct slc_str registry_key, struct slc_str load_id,
+                                     struct slc_str name)
+{
+    struct slc_str tag = tagged(arena, redis, name), tail = {0};
+
+    if (tag.data)
+        tail = slc_store_join(arena, SLC_STR(":"), tag, SLC_STR(""), SLC_STR(""));
     if (!tail.data)
         return tail;
     return slc_store_join(arena, registry_key, SLC_STR(":staging:"), load_id, tail);
 }
 
-struct slc_str slc_store_lease_key(struct slc_arena *arena, struct slc_str registry_key,
-                                   struct slc_str name)
+struct slc_str slc_store_lease_key(struct slc_arena *arena, const struct slc_redis *redis,
+                                   struct slc_str registry_key, struct slc_str name)
 {
-    return slc_store_join(arena, registry_key, SLC_STR(":lease:"), name, SLC_STR(""));
+    struct slc_str tag = tagged(arena, redis, name);
+
+    if (!tag.data)
+        return tag;
+    return slc_store_join(arena, registry_key, SLC_STR(":lease:"), tag, SLC_STR(""));
 }
 
 struct slc_str slc_store_garbage_hash(struct slc_arena *arena, struct slc_str registry_key)
@@ -46,9 +62,21 @@ struct slc_str slc_store_garbage_hash(struct slc_arena *arena, struct slc_str re
     return slc_store_join(arena, registry_key, SLC_STR(":garbage"), SLC_STR(""), SLC_STR(""));
 }
 
-struct slc_str slc_store_meta_key(struct slc_arena *arena, struct slc_str name)
+struct slc_str slc_store_meta_key(struct slc_arena *arena, const struct slc_redis *redis,
+                                  struct slc_str name)
 {
-    return slc_store_join(arena, name, SLC_STR(".META"), SLC_STR(""), SLC_STR(""));
+    struct slc_str tag = tagged(arena, redis, name);
+
+    if (!tag.data)
+        return tag;
+    return slc_store_join(arena, tag, SLC_STR(".META"), SLC_STR(""), SLC_STR(""));
+}
+
+struct slc_redis *slc_store_owner(struct slc_redis *redis, struct slc_str key,
+                                  struct slc_redis **ret_own, struct slc_error *error)
+{
+    *ret_own = slc_redis_is_cluster(redis) ? slc_redis_open_owner(redis, key, error) : NULL;
+    return slc_redis_is_cluster(redis) ? *ret_own : redis;
 }
 
 bool slc_store_joined(struct slc_str s, struct slc_error *error)

@@ -13,14 +13,24 @@
 struct slc_str slc_store_join(struct slc_arena *arena, struct slc_str a, struct slc_str b,
                               struct slc_str c, struct slc_str d);
 
-/* R:staging, R:staging:<load id>:NAME, R:lease:NAME, R:garbage, NAME.META. */
+/* R:staging, R:staging:<load id>:NAME, R:lease:NAME, R:garbage, NAME.META. On a
+ * Redis Cluster NAME stands in braces in those that belong to one replica
+ * ({NAME}.META), so that they are in its slot. */
 struct slc_str slc_store_staging_hash(struct slc_arena *arena, struct slc_str registry_key);
-struct slc_str slc_store_staging_key(struct slc_arena *arena, struct slc_str registry_key,
-                                     struct slc_str load_id, struct slc_str name);
-struct slc_str slc_store_lease_key(struct slc_arena *arena, struct slc_str registry_key,
-                                   struct slc_str name);
+struct slc_str slc_store_staging_key(struct slc_arena *arena, const struct slc_redis *redis,
+                                     struct slc_str registry_key, struct slc_str load_id,
+                                     struct slc_str name);
+struct slc_str slc_store_lease_key(struct slc_arena *arena, const struct slc_redis *redis,
+                                   struct slc_str registry_key, struct slc_str name);
 struct slc_str slc_store_garbage_hash(struct slc_arena *arena, struct slc_str registry_key);
-struct slc_str slc_store_meta_key(struct slc_arena *arena, struct slc_str name);
+struct slc_str slc_store_meta_key(struct slc_arena *arena, const struct slc_redis *redis,
+                                  struct slc_str name);
+
+/* The connection for transactions over the keys of a replica (or over the
+ * registry key): `redis` itself, on a cluster a new one to their master, which
+ * `*ret_own` (NULL else) is for the caller to close. NULL on failure. */
+struct slc_redis *slc_store_owner(struct slc_redis *redis, struct slc_str key,
+                                  struct slc_redis **ret_own, struct slc_error *error);
 
 /* Fills in MEMORY and returns false when one of the joins above failed. */
 bool slc_store_joined(struct slc_str s, struct slc_error *error);

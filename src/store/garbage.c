@@ -39,7 +39,7 @@ bool slc_store_is_current(struct slc_redis *redis, struct slc_str name, struct s
 {
     SLC_AUTO_ARENA struct slc_arena arena = {0};
     SLC_AUTO_REPLY struct slc_reply *reply = NULL;
-    struct slc_str meta_key = slc_store_meta_key(&arena, name);
+    struct slc_str meta_key = slc_store_meta_key(&arena, redis, name);
 
     if (!slc_store_joined(meta_key, error) ||
         !slc_redis_append_call(redis, error, SLC_STR("HMGET"), meta_key, SLC_STR("LOAD_ID"),

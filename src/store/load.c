@@ -26,9 +26,9 @@ static bool copy_options(struct slc_store_load *load, const struct slc_store_loa
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a load");
     load->staging_hash = slc_store_staging_hash(&load->arena, own->registry_key);
     load->staging_key =
-        slc_store_staging_key(&load->arena, own->registry_key, own->load_id, own->name);
-    load->meta_key = slc_store_meta_key(&load->arena, own->name);
-    load->lease_key = slc_store_lease_key(&load->arena, own->registry_key, own->name);
+        slc_store_staging_key(&load->arena, load->home, own->registry_key, own->load_id, own->name);
+    load->meta_key = slc_store_meta_key(&load->arena, load->home, own->name);
+    load->lease_key = slc_store_lease_key(&load->arena, load->home, own->registry_key, own->name);
     load->garbage_hash = slc_store_garbage_hash(&load->arena, own->registry_key);
     load->renewal = -1;
     if (!own->base)
@@ -44,10 +44,10 @@ static bool copy_options(struct slc_store_load *load, const struct slc_store_loa
  * rows are sent, not after. */
 static bool check_places(struct slc_store_load *load, struct slc_error *error)
 {
-    return slc_store_expect_type(load->redis, load->options.registry_key, "list", error) &&
-           slc_store_expect_type(load->redis, load->staging_hash, "hash", error) &&
+    return slc_store_expect_type(load->home, load->options.registry_key, "list", error) &&
+           slc_store_expect_type(load->home, load->staging_hash, "hash", error) &&
            slc_store_expect_type(load->redis, load->lease_key, "string", error) &&
-           slc_store_expect_type(load->redis, load->garbage_hash, "hash", error) &&
+           slc_store_expect_type(load->home, load->garbage_hash, "hash", error) &&
            slc_store_expect_type(load->redis, load->options.name, "hash", error) &&
            slc_store_expect_type(load->redis, load->meta_key, "hash", error);
 }
@@ -60,12 +60,12 @@ static bool remove_earlier_try(struct slc_store_load *load, struct slc_error *er
 
     if (!load->options.again)
         return true;
-    if (!slc_redis_call(load->redis, &reply, error, SLC_STR("HGET"), load->staging_hash,
+    if (!slc_redis_call(load->home, &reply, error, SLC_STR("HGET"), load->staging_hash,
                         load->options.load_id))
         return false;
     if (reply->type == SLC_REPLY_STRING)
         (void)slc_announcement_parse(&load->arena, reply->text, &left);
-    return slc_load_remove(load->redis, load->options.registry_key, load->options.load_id,
+    return slc_load_remove(load->home, load->options.registry_key, load->options.load_id,
                            load->options.name, left.document, error);
 }
 
@@ -85,6 +85,10 @@ static bool announce(struct slc_store_load *load, struct slc_error *error)
                                                  .started_usec = slc_now_usec()});
     if (!slc_store_joined(load->announcement, error))
         return false;
+    if (load->own) /* two places: announced first, it is found whatever happens */
+        return slc_redis_call(load->home, NULL, error, SLC_STR("HSET"), load->staging_hash,
+                              load->options.load_id, load->announcement) &&
+               slc_redis_call(load->redis, NULL, error, SLC_STR("UNLINK"), load->staging_key);
     return slc_store_exec(
         load->redis,
         slc_redis_append_call(load->redis, error, SLC_STR("MULTI")) &&
@@ -113,6 +117,29 @@ static bool open_pipe(struct slc_store_load *load, struct slc_error *error)
     return load->pipe != NULL;
 }
 
+/* On a cluster all of the load's commands go to one master, whose slot the
+ * braces in the keys' names make theirs. When the slot moves, that master says
+ * so, and the delivery is begun again where it is then. */
+static bool find_owner(struct slc_store_load *load, struct slc_error *error)
+{
+    struct slc_str name = load->options.name, registry = load->options.registry_key;
+
+    load->redis = slc_store_owner(load->home, name, &load->own, error);
+    if (!load->redis)
+        return false;
+    if (!load->own)
+        return true;
+    if (memchr(registry.data, '{', registry.len) || memchr(name.data, '{', name.len) ||
+        memchr(name.data, '}', name.len))
+        return slc_fail(error, SLC_ERR_CONFIG,
+                        "on a Redis Cluster neither a replica's name nor store.registry_key may "
+                        "hold braces");
+    return load->layout->staged ||
+           slc_fail(error, SLC_ERR_CONFIG,
+                    "store.layout \"%s\" is not possible on a Redis Cluster; use rows",
+                    load->layout->name);
+}
+
 static bool find_layout(struct slc_store_load *load, struct slc_str name, struct slc_error *error)
 {
     load->layout = name.len > 0 ? slc_layout_find(name) : &slc_layout_rows;
@@ -133,10 +160,11 @@ bool slc_store_load_begin(struct slc_redis *redis, const struct slc_store_load_o
     load = calloc(1, sizeof(*load));
     if (!load)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a load");
-    load->redis = redis;
+    load->home = redis;
     if (!find_layout(load, options->layout, error) || !copy_options(load, options, error) ||
-        !check_places(load, error) || !remove_earlier_try(load, error) ||
-        !slc_load_mark_connection(redis, load->options.load_id, error) ||
+        !find_owner(load, error) || !check_places(load, error) ||
+        !remove_earlier_try(load, error) ||
+        !slc_load_mark_connection(load->redis, load->options.load_id, error) ||
         (load->layout->begin && !load->layout->begin(load, error))) {
         load->stage = LOAD_OVER; /* nothing to undo */
         slc_store_load_free(load);
@@ -150,6 +178,11 @@ bool slc_store_load_begin(struct slc_redis *redis, const struct slc_store_load_o
     }
     *ret_load = load;
     return true;
+}
+
+struct slc_redis *slc_store_load_redis(const struct slc_store_load *load)
+{
+    return load->redis;
 }
 
 struct slc_str slc_store_load_key(const struct slc_store_load *load)
@@ -240,11 +273,15 @@ void slc_store_load_abort(struct slc_store_load *load)
     /* With answers outstanding this closes the connection. */
     slc_pipe_close(load->pipe);
     load->pipe = NULL;
-    if (!slc_redis_is_idle(load->redis) && !slc_redis_reopen(load->redis, NULL))
+    if (load->own) {
+        slc_redis_close(load->own);
+        load->redis = load->own = NULL;
+    }
+    if (!slc_redis_is_idle(load->home) && !slc_redis_reopen(load->home, NULL))
         return; /* the next sweep removes it */
     /* Or we would be taken for what is to be closed. */
-    if (slc_load_unmark_connection(load->redis, NULL))
-        (void)slc_load_remove(load->redis, load->options.registry_key, load->options.load_id,
+    if (!load->redis || slc_load_unmark_connection(load->redis, NULL))
+        (void)slc_load_remove(load->home, load->options.registry_key, load->options.load_id,
                               load->options.name, load->document, NULL);
 }
 
@@ -258,5 +295,6 @@ void slc_store_load_free(struct slc_store_load *load)
         load->layout->release(load);
     slc_key_order_release(&load->order);
     slc_arena_release(&load->arena);
+    slc_redis_close(load->own);
     free(load);
 }

@@ -8,7 +8,9 @@
 #include "store/store.h"
 
 struct slc_store_load {
-    struct slc_redis *redis; /* borrowed */
+    struct slc_redis *redis; /* has the replica's keys: `home`, or on a cluster `own` */
+    struct slc_redis *home;  /* borrowed: registry, announcements, garbage */
+    struct slc_redis *own;   /* on a cluster: owned, to the master of the replica's slot */
     struct slc_arena arena;
     struct slc_store_load_options options; /* texts in the arena */
     struct slc_str staging_hash;

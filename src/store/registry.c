@@ -53,16 +53,20 @@ void slc_store_names_release(struct slc_names *names)
 bool slc_store_register(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
                         struct slc_error *error)
 {
+    SLC_AUTO_REDIS struct slc_redis *own = NULL;
+    struct slc_redis *owner;
     bool done;
 
-    return slc_store_check_name(name, registry_key, error) &&
-           slc_store_exec(
-               redis,
-               slc_redis_append_call(redis, error, SLC_STR("MULTI")) &&
-                   slc_redis_append_call(redis, error, SLC_STR("LREM"), registry_key, SLC_STR("0"),
-                                         name) &&
-                   slc_redis_append_call(redis, error, SLC_STR("LPUSH"), registry_key, name),
-               &done, NULL, error);
+    if (!slc_store_check_name(name, registry_key, error) ||
+        !(owner = slc_store_owner(redis, registry_key, &own, error)))
+        return false;
+    return slc_store_exec(
+        owner,
+        slc_redis_append_call(owner, error, SLC_STR("MULTI")) &&
+            slc_redis_append_call(owner, error, SLC_STR("LREM"), registry_key, SLC_STR("0"),
+                                  name) &&
+            slc_redis_append_call(owner, error, SLC_STR("LPUSH"), registry_key, name),
+        &done, NULL, error);
 }
 
 /* ---- Metadata ---- */
@@ -118,7 +122,7 @@ bool slc_store_meta(struct slc_redis *redis, struct slc_str name, const char *co
 {
     struct slc_meta meta = {0};
     struct slc_reply *replies[2] = {0};
-    struct slc_str key = slc_store_meta_key(&meta.arena, name);
+    struct slc_str key = slc_store_meta_key(&meta.arena, redis, name);
     bool good;
 
     good =
@@ -161,7 +165,8 @@ struct slc_str slc_meta_get(const struct slc_meta *meta, const char *name)
 
 /* What a drop is about. */
 struct drop {
-    struct slc_redis *redis;
+    struct slc_redis *redis; /* has the replica's keys */
+    struct slc_redis *home;  /* has the rest; the same but on a cluster */
     struct slc_str registry_key, name, meta_key, garbage_hash;
     enum slc_drop what;
     /* As found under watch; in `arena`. */
@@ -207,7 +212,7 @@ static bool check_replica(struct drop *drop, struct slc_error *error)
     slc_reply_free(replies[1]);
     if (!good || exists)
         return good;
-    if (!slc_redis_call(redis, &registered, error, SLC_STR("LRANGE"), drop->registry_key,
+    if (!slc_redis_call(drop->home, &registered, error, SLC_STR("LRANGE"), drop->registry_key,
                         SLC_STR("0"), SLC_STR("-1")))
         return false;
     for (size_t i = 0; i < registered->count; i++)
@@ -225,13 +230,15 @@ static bool append_drop(const struct drop *drop, struct slc_error *error)
 
     if (good && drop->note.data)
         good =
-            slc_redis_append_call(redis, error, SLC_STR("HSET"), drop->garbage_hash, drop->load_id,
-                                  drop->note) &&
+            (drop->redis != drop->home ||
+             slc_redis_append_call(redis, error, SLC_STR("HSET"), drop->garbage_hash, drop->load_id,
+                                   drop->note)) &&
             slc_redis_append_call(redis, error, SLC_STR("HDEL"), drop->meta_key, SLC_STR("LAYOUT"));
     if (good && drop->what == SLC_DROP_ALL)
         good = slc_redis_append_call(redis, error, SLC_STR("UNLINK"), drop->meta_key) &&
-               slc_redis_append_call(redis, error, SLC_STR("LREM"), drop->registry_key,
-                                     SLC_STR("0"), drop->name);
+               (drop->redis != drop->home ||
+                slc_redis_append_call(redis, error, SLC_STR("LREM"), drop->registry_key,
+                                      SLC_STR("0"), drop->name));
     return good;
 }
 
@@ -244,24 +251,36 @@ static bool drop_plainly(const struct drop *drop, struct slc_error *error)
     struct slc_redis *redis = drop->redis;
 
     if (drop->note.data &&
-        (!slc_garbage_remove_rows(redis, drop->name, drop->document, error) ||
+        (!slc_garbage_remove_rows(drop->home, drop->name, drop->document, error) ||
          !slc_redis_call(redis, NULL, error, SLC_STR("HDEL"), drop->meta_key, SLC_STR("LAYOUT"))))
         return false;
     if (drop->what == SLC_DROP_ROWS)
         return slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), drop->name);
     return slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), drop->name, drop->meta_key) &&
-           slc_redis_call(redis, NULL, error, SLC_STR("LREM"), drop->registry_key, SLC_STR("0"),
-                          drop->name);
+           slc_redis_call(drop->home, NULL, error, SLC_STR("LREM"), drop->registry_key,
+                          SLC_STR("0"), drop->name);
+}
+
+/* On a cluster: what is not in the replica's slot. Each of it may be done again. */
+static bool forget_elsewhere(const struct drop *drop, struct slc_error *error)
+{
+    return (!drop->note.data || slc_redis_call(drop->home, NULL, error, SLC_STR("HSET"),
+                                               drop->garbage_hash, drop->load_id, drop->note)) &&
+           (drop->what != SLC_DROP_ALL ||
+            slc_redis_call(drop->home, NULL, error, SLC_STR("LREM"), drop->registry_key,
+                           SLC_STR("0"), drop->name));
 }
 
 bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
                     enum slc_drop what, struct slc_error *error)
 {
     SLC_AUTO_ARENA struct slc_arena arena = {0};
+    SLC_AUTO_REDIS struct slc_redis *own = NULL;
     struct drop drop = {.redis = redis,
+                        .home = redis,
                         .registry_key = registry_key,
                         .name = name,
-                        .meta_key = slc_store_meta_key(&arena, name),
+                        .meta_key = slc_store_meta_key(&arena, redis, name),
                         .garbage_hash = slc_store_garbage_hash(&arena, registry_key),
                         .what = what,
                         .arena = &arena};
@@ -269,17 +288,18 @@ bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct
     bool done = false;
 
     if (!slc_store_check_name(name, registry_key, error) ||
-        !slc_store_joined(drop.meta_key, error) || !slc_store_joined(drop.garbage_hash, error))
+        !slc_store_joined(drop.meta_key, error) || !slc_store_joined(drop.garbage_hash, error) ||
+        !(drop.redis = slc_store_owner(redis, name, &own, error)))
         return false;
     for (int i = 0; i < SLC_STORE_ATTEMPTS && !done; i++) {
         if (!check_replica(&drop, error)) {
-            if (slc_redis_is_idle(redis))
-                (void)slc_redis_call(redis, NULL, NULL, SLC_STR("UNWATCH"));
+            if (slc_redis_is_idle(drop.redis))
+                (void)slc_redis_call(drop.redis, NULL, NULL, SLC_STR("UNWATCH"));
             return false;
         }
-        if (slc_store_exec(redis, append_drop(&drop, &reason), &done, NULL, &reason))
+        if (slc_store_exec(drop.redis, append_drop(&drop, &reason), &done, NULL, &reason))
             continue;
-        if (reason.code == SLC_ERR_SERVER && slc_redis_is_idle(redis))
+        if (reason.code == SLC_ERR_SERVER && slc_redis_is_idle(drop.redis))
             return drop_plainly(&drop, error);
         if (error)
             *error = reason;
@@ -289,6 +309,8 @@ bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct
         return slc_fail(error, SLC_ERR_SERVER,
                         "the replica \"%.*s\" is being loaded over and over; try again",
                         SLC_STR_ARG(name));
+    if (own && !forget_elsewhere(&drop, error))
+        return false;
     /* What is not removed now is when the next load or the next start sweeps. */
     if (drop.note.data && slc_redis_is_idle(redis))
         (void)slc_garbage_collect(redis, drop.garbage_hash, drop.load_id, drop.note, NULL);

@@ -167,7 +167,7 @@ bool slc_store_row(struct slc_redis *redis, struct slc_str name, struct slc_str 
 {
     SLC_AUTO_ARENA struct slc_arena arena = {0};
     struct slc_reply *replies[3] = {0};
-    struct slc_str meta_key = slc_store_meta_key(&arena, name);
+    struct slc_str meta_key = slc_store_meta_key(&arena, redis, name);
     bool good, found = false, is_rows;
 
     if (!slc_store_joined(meta_key, error))

@@ -220,7 +220,7 @@ static struct slc_rows_reader *new_reader(struct slc_redis *redis, struct slc_st
     }
     reader->redis = redis;
     reader->name = slc_arena_copy(&reader->arena, name);
-    reader->meta_key = slc_store_meta_key(&reader->arena, name);
+    reader->meta_key = slc_store_meta_key(&reader->arena, redis, name);
     if (!open_reader(reader, in_order, error)) {
         slc_rows_close(reader);
         return NULL;

@@ -126,6 +126,10 @@ struct slc_store_load_options {
 bool slc_store_load_begin(struct slc_redis *redis, const struct slc_store_load_options *options,
                           struct slc_store_load **ret_load, struct slc_error *error);
 
+/* The connection that the rows are written on: the caller's, on a cluster one of
+ * the load's own to the master of the replica's slot. */
+struct slc_redis *slc_store_load_redis(const struct slc_store_load *load);
+
 /* The staging key, for the row layout. */
 struct slc_str slc_store_load_key(const struct slc_store_load *load);
 

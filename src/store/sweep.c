@@ -4,6 +4,17 @@
 #include "store/garbage.h"
 #include "store/store.h"
 
+/* On a cluster a load may have been killed between its swap and its entry in the
+ * registry. */
+static bool finish(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
+                   struct slc_str load_id, struct slc_error *error)
+{
+    bool current;
+
+    return slc_store_is_current(redis, name, load_id, &current, error) &&
+           (!current || slc_store_register(redis, registry_key, name, error));
+}
+
 bool slc_store_sweep(struct slc_redis *redis, struct slc_str registry_key,
                      bool (*is_dead)(struct slc_str owner, int64_t started_usec, void *context),
                      void *context, int64_t *ret_swept, struct slc_error *error)
@@ -24,6 +35,9 @@ bool slc_store_sweep(struct slc_redis *redis, struct slc_str registry_key,
             !slc_announcement_parse(&arena, reply->items[i + 1].text, &announcement) ||
             !is_dead(announcement.owner, announcement.started_usec, context))
             continue;
+        if (slc_redis_is_cluster(redis) &&
+            !finish(redis, registry_key, announcement.name, reply->items[i].text, error))
+            return false;
         if (!slc_load_remove(redis, registry_key, reply->items[i].text, announcement.name,
                              announcement.document, error))
             return false;
