@@ -1,10 +1,11 @@
-/* /openapi.json. */
+/* /openapi.json and /docs. */
 #include <stdio.h>
 
 #include "api/describe.h"
 #include "api/internal.h"
 #include "base/hash.h"
 #include "http/negotiate.h"
+#include "pages.h" /* made from web/ */
 
 void slc_api_tag_by_content(struct slc_http_response *response)
 {
@@ -28,4 +29,17 @@ void slc_api_openapi(struct slc_http_request *request, struct slc_http_response 
         slc_api_tag_by_content(response);
     else
         slc_api_fail(response, &error);
+}
+
+void slc_api_docs(struct slc_http_request *request, struct slc_http_response *response,
+                  void *context)
+{
+    (void)request;
+    (void)context;
+    slc_buf_append(slc_http_json(response, 200), docs_page, sizeof(docs_page) - 1);
+    response->content_type = SLC_API_HTML_TYPE;
+    (void)slc_http_set_header(response, "content-security-policy", slc_str_from(docs_page_policy));
+    (void)slc_http_set_header(response, "x-content-type-options", SLC_STR("nosniff"));
+    (void)slc_http_set_header(response, "referrer-policy", SLC_STR("no-referrer"));
+    slc_api_tag_by_content(response);
 }

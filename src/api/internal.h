@@ -38,6 +38,7 @@ enum {
 };
 
 #define SLC_API_EVENTS_TYPE "text/event-stream"
+#define SLC_API_HTML_TYPE "text/html; charset=utf-8"
 #define SLC_API_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 struct slc_api {
@@ -145,5 +146,6 @@ SLC_HTTP_HANDLER(slc_api_healthz);
 SLC_HTTP_HANDLER(slc_api_readyz);
 SLC_HTTP_HANDLER(slc_api_metrics);
 SLC_HTTP_HANDLER(slc_api_openapi);
+SLC_HTTP_HANDLER(slc_api_docs);
 
 #endif

@@ -193,6 +193,10 @@ static const struct slc_route routes[] = {
     {SLC_HTTP_GET, "/openapi.json", SLC_ACCESS_OPEN, true, slc_api_openapi, NULL,
      "This description of the API",
      ABOUT(.id = "getOpenApi", SERVICE, .tagged = true, .answers = ANSWERS(JSON(200, "OpenApi", NULL)))},
+    {SLC_HTTP_GET, "/docs", SLC_ACCESS_OPEN, true, slc_api_docs, NULL,
+     "This description as a page on which every call can be tried",
+     ABOUT(.id = "getDocs", SERVICE, .tagged = true,
+           .answers = ANSWERS({.status = 200, .content_type = SLC_API_HTML_TYPE, .about = "The page"}))},
 };
 /* clang-format on */
 

@@ -43,6 +43,7 @@ CALLS = {
     "getReadiness": [({}, None, 200)],
     "getMetrics": [({}, None, 200)],
     "getOpenApi": [({}, None, 200)],
+    "getDocs": [({}, None, 200)],
     # These take away what the others need.
     "clearRedisCache": [({}, {"replica": "people", "remove": False}, 200), ({}, {"replica": "people"}, 422),
                         ({}, {"replica": "nobody", "remove": True}, 404),
@@ -141,3 +142,21 @@ def test_the_description_is_whole(service):
     for name, _, _, operation in operations(spec):
         assert set(operation["tags"]) <= tags and operation["summary"], name
         assert all(parameter["description"] for parameter in operation["parameters"]), name
+
+
+def test_the_page_needs_nobody_else(service):
+    """One document: its own script and style, allowed by their digests, and no other host."""
+    import base64
+    import hashlib
+
+    answer = service.curl("GET", "/docs")
+    assert answer.status == 200 and answer.headers["content-type"] == "text/html; charset=utf-8"
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'" and policy["connect-src"] == "'self'"
+    for tag in ("script", "style"):
+        inside = re.findall(f"<{tag}>(.*?)</{tag}>", answer.body, re.S)
+        assert len(inside) == 1 and len(inside[0]) > 1000
+        digest = base64.b64encode(hashlib.sha256(inside[0].encode()).digest()).decode()
+        assert policy[f"{tag}-src"] == f"'sha256-{digest}'"
+    assert not re.findall(r"(?:src|href)\s*=\s*[\"'](?!openapi\.json|data:,)", answer.body)
+    assert "http://" not in answer.body and "https://" not in answer.body and "@import" not in answer.body

@@ -9,8 +9,8 @@
 /* The contract: everybody may call these. */
 static bool is_open(const struct slc_route *route)
 {
-    static const char *const open[] = {"/check_fingerprint", "/healthz", "/readyz",
-                                       "/openapi.json"};
+    static const char *const open[] = {"/check_fingerprint", "/healthz", "/readyz", "/openapi.json",
+                                       "/docs"};
 
     for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
         if (strcmp(route->pattern, open[i]) == 0)
