@@ -1,5 +1,6 @@
 /* /healthz, /readyz and /metrics. */
 #include "api/internal.h"
+#include "api/process.h"
 #include "base/json.h"
 #include "base/time.h"
 
@@ -63,6 +64,24 @@ void slc_api_readyz(struct slc_http_request *request, struct slc_http_response *
         slc_http_set_retry_after(response, SLC_API_RETRY_AFTER_SEC);
 }
 
+static void write_processes(struct slc_buf *text)
+{
+    struct slc_process_use use;
+
+    slc_process_use_read(&use);
+    slc_api_metrics_value(text, "sluice_processes", "gauge",
+                          "Processes of the service: the master and its workers.",
+                          (double)use.processes);
+    slc_api_metrics_value(text, "sluice_memory_bytes", "gauge",
+                          "Memory of all processes, shared pages counted once.",
+                          (double)use.memory_bytes);
+    slc_api_metrics_value(text, "sluice_cpu_seconds_total", "counter",
+                          "Processor time of all processes, those that ended among them.",
+                          use.cpu_seconds);
+    slc_api_metrics_value(text, "sluice_open_files", "gauge",
+                          "File descriptors that all processes hold.", (double)use.open_files);
+}
+
 void slc_api_metrics(struct slc_http_request *request, struct slc_http_response *response,
                      void *context)
 {
@@ -78,6 +97,7 @@ void slc_api_metrics(struct slc_http_request *request, struct slc_http_response 
     slc_api_metrics_value(text, "sluice_start_time_seconds", "gauge",
                           "When the process started, in seconds since 1970.",
                           (double)api->started_usec / 1e6);
+    write_processes(text);
     slc_queue_counts(api->options.queue, &counts);
     slc_api_metrics_value(text, "sluice_loads_waiting", "gauge", "Loads that wait their turn.",
                           (double)counts.waiting);
