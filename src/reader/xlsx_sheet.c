@@ -195,8 +195,8 @@ static bool take_attribute(struct row *r, struct cell *cell, struct slc_str name
 {
     uint64_t style;
 
-    if (name.len != 1)
-        return true;
+    if (name.len != 1 || (value.len == 0 && name.data[0] != 'r'))
+        return true; /* s="" is what some programs write for no style */
     switch (name.data[0]) {
     case 'r':
         cell->column = column_of(value);

@@ -243,6 +243,35 @@ CORPUS = {
 }
 
 
+# What csv-test-data calls bad: None when the file is refused, else the rows that are rejected.
+BAD = {
+    "header with less fields": ("a,b\n1,2,3\n4,5\n", [1]),
+    "header with more fields": ("a,b,c\n1,2\n4,5,6\n", [1]),
+    "missing quote": ('a,b\n1,"2\n3,4\n', None),
+    "unescaped quote in quotes": ('a,b\n1,"x "y" z"\n2,w\n', []),
+    "unescaped quote": ('a,b\n1,x "y" z\n2,w\n', []),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_corpus(tmp_path, name):
+    """pandas bends the first two, refuses the third, and reads the others as they are read here."""
+    text, rejected = BAD[name]
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    if rejected is None:
+        done = subprocess.run([TOOL, str(path), "header=yes"], capture_output=True, timeout=60)
+        assert done.returncode == 1
+        assert b"row 1: the row that starts at byte 4 does not end: a quote is opened and never closed" in done.stderr
+        with pytest.raises(pandas.errors.ParserError):
+            pandas.read_csv(path)
+    elif rejected:
+        ours = read(path, header="yes")
+        assert [reject["reject"] for reject in ours.rejects] == rejected and len(ours.rows) == 1
+    else:
+        compare(path, text)
+
+
 @pytest.mark.parametrize("name", CORPUS)
 def test_corpus(tmp_path, name):
     compare(tmp_path / "t.csv", CORPUS[name])

@@ -276,6 +276,12 @@ def test_trailing_emptiness_is_trimmed(tmp_path):
     assert compare(book.save(tmp_path / "t.xlsx")).rows == [[1, 2], [None, None], [3, None]]
 
 
+def test_attributes_that_are_empty(tmp_path):
+    """calamine's empty_s_attribute."""
+    book = Book(head("a", "b"), row(2, '<c r="A2" s=""><v>1</v></c>', '<c r="B2" t="" s=""><v>2.5</v></c>'))
+    assert read(book.save(tmp_path / "t.xlsx")).rows == [[1, 2.5]]
+
+
 def test_errors_count_as_something(tmp_path):
     book = Book(head("a"), row(2, c("A2", 1), c("C2", "#REF!", "e")), row(3, c("B3", "#N/A", "e")))
     assert compare(book.save(tmp_path / "t.xlsx")).columns == ["a", "Unnamed: 1", "Unnamed: 2"]
