@@ -122,7 +122,7 @@ def test_the_debian_package(tmp_path):
     subprocess.run(["dpkg-deb", "-x", str(package), str(root)], check=True)
     fields = subprocess.run(["dpkg-deb", "-f", str(package)], capture_output=True, text=True, check=True).stdout
     assert "libmicrohttpd" in fields and "${" not in fields
-    for path in ("usr/bin/sluice", "etc/sluice/sluice.yaml",
+    for path in ("usr/bin/sluice", "etc/sluice/sluice.yaml", "usr/lib/systemd/system/sluice.service",
                  "usr/lib/sysusers.d/sluice.conf", "usr/lib/tmpfiles.d/sluice.conf",
                  "usr/share/man/man1/sluice.1.gz", "usr/share/man/man5/sluice.yaml.5.gz",
                  "usr/share/bash-completion/completions/sluice.bash", "usr/share/zsh/vendor-completions/_sluice",
