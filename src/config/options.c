@@ -370,11 +370,12 @@ static const struct slc_option options[] = {
     {.key = "store.layout",
      .kind = SLC_OPTION_ENUM,
      .default_text = "rows",
-     .choices = CHOICES("rows", "packed"),
+     .choices = CHOICES("rows", "packed", "columns"),
      .flags = SLC_OPTION_PER_FILE,
      .help = "How a replica lies in Redis: rows is one hash, row key to JSON array of values; packed "
              "has the same in small hashes of about a hundred rows each, which load faster and take "
-             "less memory. See docs/layouts.md."},
+             "less memory; columns is a value a chunk as an Arrow IPC stream, which pandas, Polars "
+             "and DuckDB read whole. See docs/layouts.md."},
     {.key = "store.registry_key",
      .kind = SLC_OPTION_TEXT,
      .default_text = "REPLICA_REGISTRY",

@@ -12,6 +12,7 @@ struct parcel {
     struct slc_encoded encoded;
     struct slc_buf reject_lines;
     int64_t n_rejects;
+    int64_t n_duplicates;
     int64_t seq;
     struct parcel *next;
 };
@@ -23,7 +24,7 @@ struct shipping {
     int64_t n_columns;
     const struct slc_column_request *requests;
 
-    pthread_mutex_t lock; /* all below */
+    pthread_mutex_t lock;         /* all below */
     pthread_cond_t idle_changed;  /* a parcel is free, or nothing goes on */
     pthread_cond_t ready_changed; /* a parcel is ready, or a worker ended */
     struct parcel *idle;
@@ -96,8 +97,7 @@ static bool check_types(const struct shipping *s, const struct slc_chunk *chunk,
                         struct slc_error *error)
 {
     for (int64_t i = 0; i < s->n_columns; i++)
-        if (s->requests[i].what == SLC_COLUMN_READ &&
-            chunk->columns[i].type != s->requests[i].type)
+        if (s->requests[i].what == SLC_COLUMN_READ && chunk->columns[i].type != s->requests[i].type)
             return slc_fail(error, SLC_ERR_CHANGED,
                             "the file changed while it was read; load it again");
     return true;
@@ -126,8 +126,8 @@ static int next_chunk(struct shipping *s, struct slc_chunk *chunk, struct slc_er
         slc_fail(error, SLC_ERR_CHANGED, "the file grew while it was read; load it again");
         return -1;
     }
-    if (got == 1 && (!slc_reader_parse(s->reader, chunk, s->requests, error) ||
-                     !check_types(s, chunk, error)))
+    if (got == 1 &&
+        (!slc_reader_parse(s->reader, chunk, s->requests, error) || !check_types(s, chunk, error)))
         return -1;
     return got;
 }
@@ -149,28 +149,36 @@ static bool refuse_keyless(const struct slc_chunk *chunk, int64_t row, struct sl
     return false;
 }
 
-/* Reject the rows whose key is missing. */
-static bool drop_keyless(struct shipping *s, struct slc_chunk *chunk, struct parcel *parcel,
-                         struct slc_error *error)
+/* Reject the rows whose key is missing, and leave out those that give way to
+ * others of the same key. */
+static bool take_rows_out(struct shipping *s, struct slc_chunk *chunk, struct parcel *parcel,
+                          struct slc_error *error)
 {
     const struct slc_delivery_options *options = s->options;
-    int64_t key = options->layout.key_column;
+    const struct slc_duplicates *duplicates = options->duplicates;
+    int64_t key = options->layout.key_column,
+            first_row = options->survey->places[chunk->seq].first_row;
     struct slc_column *keys = &chunk->columns[key];
     uint64_t *keep;
 
-    if (keys->n_missing == 0)
+    if (keys->n_missing == 0 && (!duplicates || !duplicates->gives_way))
         return true;
     keep = slc_chunk_bitmap(chunk);
     if (!keep)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for a chunk");
     for (int64_t row = 0; row < chunk->n_rows; row++) {
         struct slc_reject reject = {.offset_bytes = -1, .reason = "the row key is missing"};
+        bool gives_way = duplicates && slc_duplicates_has(duplicates, first_row + row);
 
-        if (slc_column_has(keys, row))
+        if (slc_column_has(keys, row) && !gives_way)
             continue;
+        keep[row >> 6] &= ~(UINT64_C(1) << (row & 63));
+        if (gives_way) {
+            parcel->n_duplicates++;
+            continue;
+        }
         if (options->fail_on_reject)
             return refuse_keyless(chunk, row, options->plan->columns[key].name, error);
-        keep[row >> 6] &= ~(UINT64_C(1) << (row & 63));
         reject.row = slc_chunk_record(chunk, row) - chunk->first_record;
         slc_rejects_format(&parcel->reject_lines, chunk, &reject, 1);
         parcel->n_rejects++;
@@ -188,9 +196,10 @@ static bool fill_parcel(struct shipping *s, struct slc_chunk *chunk, struct parc
     chunk->first_record = place->first_record;
     slc_buf_clear(&parcel->reject_lines);
     parcel->n_rejects = chunk->n_rejects;
+    parcel->n_duplicates = 0;
     parcel->seq = chunk->seq;
     slc_rejects_format(&parcel->reject_lines, chunk, chunk->rejects, chunk->n_rejects);
-    if (s->options->layout.key_column >= 0 && !drop_keyless(s, chunk, parcel, error))
+    if (s->options->layout.key_column >= 0 && !take_rows_out(s, chunk, parcel, error))
         return false;
     return slc_plan_apply(s->options->plan, chunk, outcomes, error) &&
            slc_store_encode(chunk, &s->options->layout, place->first_row, &parcel->encoded, error);
@@ -278,6 +287,7 @@ static bool write_parcel(struct shipping *s, const struct parcel *parcel, struct
         slc_rejects_write(options->rejects, slc_buf_view(&parcel->reject_lines), rejects_error);
     delivery->n_rows += parcel->encoded.n_rows;
     delivery->n_rejects += parcel->n_rejects;
+    delivery->n_duplicates += parcel->n_duplicates;
     if (options->progress) {
         options->progress->rows_written = delivery->n_rows;
         options->progress->rows_rejected = delivery->n_rejects;

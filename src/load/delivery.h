@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "base/error.h"
+#include "load/duplicates.h"
 #include "load/load.h"
 #include "load/rejects.h"
 #include "load/survey.h"
@@ -22,6 +23,7 @@ struct slc_delivery_options {
     const struct slc_plan *plan;
     struct slc_row_layout layout;
     struct slc_store_load *store;  /* NULL: a dry run */
+    const struct slc_duplicates *duplicates; /* rows to leave out; NULL: none */
     struct slc_rejects *rejects;   /* NULL: rejected rows are only counted */
     bool fail_on_reject;
     const atomic_bool *cancel;          /* may be NULL */
@@ -30,6 +32,7 @@ struct slc_delivery_options {
 
 struct slc_delivery {
     int64_t n_rejects;            /* of the reader, and rows without a key */
+    int64_t n_duplicates;         /* left out */
     int64_t n_rows;               /* encoded (and sent) */
     struct slc_outcome *outcomes; /* one a column of the plan; owned */
     struct slc_error rejects_error; /* set when the rejects could not be written */

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/time.h"
 #include "load/delivery.h"
+#include "load/duplicates.h"
 #include "load/fit.h"
 #include "load/metadata.h"
 #include "load/owner.h"
@@ -58,6 +59,7 @@ struct load {
     struct slc_plan_binding binding; /* empty when it has none */
     const struct slc_plan *plan;     /* either one's */
     struct slc_buf plan_json, drift_json;
+    struct slc_duplicates duplicates;
     struct slc_delivery delivery;
     struct slc_rejects *rejects;
     const int64_t *row_columns;
@@ -247,26 +249,83 @@ static bool make_plan(struct load *load, struct slc_error *error)
     return !load->plan_json.failed || slc_fail(error, SLC_ERR_MEMORY, "no memory for the plan");
 }
 
+/* The type that a column's values have in all chunks together. */
+static enum slc_type row_type(const struct load *load, int64_t field)
+{
+    const struct slc_column_plan *column = &load->plan->columns[field];
+
+    /* A gap among whole numbers that is filled with a fraction. */
+    if (slc_type_is_number(column->out_type) && column->fill.type == SLC_TYPE_FLOAT64 &&
+        load->survey.summaries[field].n_missing > 0)
+        return SLC_TYPE_FLOAT64;
+    return column->out_type;
+}
+
 static bool lay_out(struct load *load, struct slc_error *error)
 {
-    struct slc_str *names =
-        slc_arena_calloc(&load->arena, (size_t)load->n_row_columns + 1, sizeof(*names));
+    size_t n = (size_t)load->n_row_columns + 1;
+    struct slc_str *names = slc_arena_calloc(&load->arena, n, sizeof(*names));
+    enum slc_type *types = slc_arena_calloc(&load->arena, n, sizeof(*types));
 
-    if (!names)
+    if (!names || !types)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the columns");
-    for (int64_t i = 0; i < load->n_row_columns; i++)
+    for (int64_t i = 0; i < load->n_row_columns; i++) {
         names[i] = load->plan->columns[load->row_columns[i]].name;
+        types[i] = row_type(load, load->row_columns[i]);
+    }
     load->result->n_columns = load->n_row_columns;
     load->layout = (struct slc_row_layout){
         .columns = load->row_columns,
         .names = names,
+        .types = types,
         .n_columns = load->n_row_columns,
+        .key_name = load->index_field >= 0 ? load->survey.schema.fields[load->index_field].name
+                                           : SLC_STR(""),
         .key_column = load->index_field,
         .pairs_per_command = slc_config_int(load->job->config, "store.pairs_per_command"),
         .on_duplicate =
             (enum slc_on_duplicate)slc_config_choice(load->job->config, "store.on_duplicate"),
     };
     return true;
+}
+
+/* Where rows may be grouped that do not fit into memory: as a rule that is a
+ * disk, unlike /tmp. */
+static bool find_spill_folders(struct load *load, struct slc_error *error)
+{
+    SLC_AUTO_FREE char *state = slc_config_state_dir(load->job->config, environ);
+    struct slc_str copy =
+        state ? slc_arena_copy(&load->arena, slc_str_from(state)) : (struct slc_str){0};
+    const char *temporary = getenv("TMPDIR");
+    int n = 0;
+
+    if (!copy.data)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for a load");
+    load->spill_folders[n++] = copy.data;
+    if (temporary && *temporary)
+        load->spill_folders[n++] = temporary;
+    load->spill_folders[n] = "/var/tmp";
+    return true;
+}
+
+/* Where a layout cannot write one row over another, it is decided before which
+ * one stays. */
+static bool find_duplicates(struct load *load, struct slc_error *error)
+{
+    const struct slc_config *config = load->job->config;
+    struct slc_duplicates_options options = {
+        .survey = &load->survey,
+        .key_column = load->index_field,
+        .on_duplicate = load->layout.on_duplicate,
+        .memory_bytes = slc_config_bytes(config, "load.memory") / 4,
+        .folders = load->spill_folders,
+        .cancel = load->job->cancel,
+    };
+
+    if (load->index_field < 0 ||
+        !slc_store_wants_unique_keys(slc_str_from(slc_config_text(config, "store.layout"))))
+        return true;
+    return slc_duplicates_find(load->reader, &options, &load->duplicates, error);
 }
 
 static bool deliver(struct load *load, struct slc_store_load *store, struct slc_error *error)
@@ -278,6 +337,7 @@ static bool deliver(struct load *load, struct slc_store_load *store, struct slc_
         .plan = load->plan,
         .layout = load->layout,
         .store = store,
+        .duplicates = &load->duplicates,
         .rejects = load->rejects,
         .fail_on_reject = slc_config_is(config, "reader.on_bad_row", "fail"),
         .cancel = load->job->cancel,
@@ -296,7 +356,7 @@ static bool settle_counts(struct load *load, const struct slc_store_counts *coun
 
     r->rows_rejected = load->delivery.n_rejects;
     r->rows_written = counts->rows_written;
-    r->duplicate_keys = counts->duplicate_keys;
+    r->duplicate_keys = counts->duplicate_keys + load->delivery.n_duplicates;
     slc_plan_memory(load->plan, load->survey.summaries, load->delivery.outcomes, r->rows_read,
                     &r->memory_before_bytes, &r->memory_after_bytes);
     load->only_rejects = r->rows_written == 0;
@@ -376,25 +436,6 @@ static bool find_drift(struct load *load, struct slc_error *error)
                              &load->result->drift, &load->drift_json, error);
     slc_meta_release(&meta);
     return good;
-}
-
-/* Where rows may be grouped that do not fit into memory: as a rule that is a
- * disk, unlike /tmp. */
-static bool find_spill_folders(struct load *load, struct slc_error *error)
-{
-    SLC_AUTO_FREE char *state = slc_config_state_dir(load->job->config, environ);
-    struct slc_str copy =
-        state ? slc_arena_copy(&load->arena, slc_str_from(state)) : (struct slc_str){0};
-    const char *temporary = getenv("TMPDIR");
-    int n = 0;
-
-    if (!copy.data)
-        return slc_fail(error, SLC_ERR_MEMORY, "no memory for a load");
-    load->spill_folders[n++] = copy.data;
-    if (temporary && *temporary)
-        load->spill_folders[n++] = temporary;
-    load->spill_folders[n] = "/var/tmp";
-    return true;
 }
 
 /* One try: from an empty staging key to the swap. */
@@ -558,7 +599,7 @@ static bool run(struct load *load, struct slc_error *error)
 
     enter(load, SLC_STAGE_OPEN);
     if (!open_file(load, error) || !survey(load, error) || !make_plan(load, error) ||
-        !lay_out(load, error) || !find_spill_folders(load, error))
+        !lay_out(load, error) || !find_spill_folders(load, error) || !find_duplicates(load, error))
         return false;
     start = slc_monotonic_usec();
     if (!(load->job->redis ? deliver_with_patience(load, error) : rehearse(load, error)))
@@ -571,6 +612,7 @@ static bool run(struct load *load, struct slc_error *error)
 static void release(struct load *load)
 {
     slc_delivery_release(&load->delivery);
+    slc_duplicates_release(&load->duplicates);
     slc_plan_binding_release(&load->binding);
     slc_plan_document_release(&load->fitted);
     slc_buf_release(&load->plan_json);

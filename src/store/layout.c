@@ -1,9 +1,11 @@
 #include "store/layout.h"
 
 #include <json-c/json.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "store/announce.h"
 #include "store/load.h"
 
 enum { DOCUMENT_BYTES = 1 << 20, DOCUMENT_DEPTH = 8, VERSION = 1 };
@@ -11,6 +13,7 @@ enum { DOCUMENT_BYTES = 1 << 20, DOCUMENT_DEPTH = 8, VERSION = 1 };
 static const struct slc_layout *const layouts[] = {
     &slc_layout_rows,
     &slc_layout_packed,
+    &slc_layout_columns,
 };
 
 const struct slc_layout *slc_layout_find(struct slc_str name)
@@ -86,6 +89,8 @@ void slc_layout_place_release(struct slc_layout_place *place)
 {
     if (!place)
         return;
+    if (place->release_cache)
+        place->release_cache(place->cache);
     json_object_put(place->json);
     *place = (struct slc_layout_place){0};
 }
@@ -115,6 +120,24 @@ struct slc_str slc_layout_text(const struct slc_layout_place *place, const char 
         return (struct slc_str){0};
     return (struct slc_str){.data = json_object_get_string(value),
                             .len = (size_t)json_object_get_string_len(value)};
+}
+
+bool slc_layout_owns_prefix(const struct slc_layout_place *place)
+{
+    struct slc_str name = place->name, prefix = place->prefix;
+
+    return prefix.len == name.len + 1 + SLC_LOAD_ID_BYTES + 1 &&
+           memcmp(prefix.data, name.data, name.len) == 0 && prefix.data[name.len] == ':' &&
+           prefix.data[prefix.len - 1] == ':' &&
+           slc_load_id_is_valid(
+               (struct slc_str){.data = prefix.data + name.len + 1, .len = SLC_LOAD_ID_BYTES});
+}
+
+bool slc_store_wants_unique_keys(struct slc_str layout)
+{
+    const struct slc_layout *found = slc_layout_find(layout);
+
+    return found && found->unique_keys;
 }
 
 /* ---- Sending ---- */

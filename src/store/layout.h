@@ -31,6 +31,8 @@ struct slc_layout_place {
     struct slc_str name;      /* the replica's; borrowed */
     struct slc_str prefix;    /* of its keys; empty when it says none. Lives as long as `json` */
     struct json_object *json; /* the document, owned; NULL: rows without one */
+    void *cache;              /* what walk() keeps, and how that is given back */
+    void (*release_cache)(void *cache);
 };
 
 /* One row read back, its values as a JSON array, or data NULL when there is no
@@ -40,6 +42,10 @@ typedef bool slc_layout_put(void *context, struct slc_str key, struct slc_str ro
 struct slc_layout {
     const char *name;
     bool staged; /* the rows are one hash, which grows in the staging key and is renamed to NAME */
+
+    /* The rows that are written have keys that differ: whoever loads sees to it
+     * before. */
+    bool unique_keys;
 
     /* ---- Writing a load (`load` is store/load.h's; `load->state` is the
      * layout's own). The connection is idle in begin, prepare and verify. ---- */
@@ -126,7 +132,7 @@ struct slc_layout {
 /* NULL when there is none of that name. */
 const struct slc_layout *slc_layout_find(struct slc_str name);
 
-extern const struct slc_layout slc_layout_rows, slc_layout_packed;
+extern const struct slc_layout slc_layout_rows, slc_layout_packed, slc_layout_columns;
 
 /* ---- The document ---- */
 
@@ -147,6 +153,10 @@ bool slc_layout_int(const struct slc_layout_place *place, const char *key, int64
 
 /* A text; data NULL when there is none. Lives as long as the place. */
 struct slc_str slc_layout_text(const struct slc_layout_place *place, const char *key);
+
+/* The prefix is one that a load of this replica gives its keys, NAME:<load id>:,
+ * so that nobody else's are removed on a document's word. */
+bool slc_layout_owns_prefix(const struct slc_layout_place *place);
 
 /* ---- For the layouts ---- */
 

@@ -49,7 +49,4 @@ static inline void slc_encoded_end_command(struct slc_encoded *out)
     out->n_commands++;
 }
 
-/* DATA: the key of this data row (1 is the first) was there already. */
-bool slc_store_refuse_duplicate(int64_t row, struct slc_error *error);
-
 #endif

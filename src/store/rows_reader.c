@@ -116,21 +116,29 @@ static bool changed(struct slc_rows_reader *reader, struct slc_error *error)
         reader->name.len > 200 ? 200 : (int)reader->name.len, reader->name.data);
 }
 
-/* The replica is still of the load that the reader began with. `*ret_same` is
- * untouched on failure. */
+static bool is_same(struct slc_str before, const struct slc_reply *now)
+{
+    return (now->type == SLC_REPLY_STRING) == (before.data != NULL) &&
+           slc_str_eq(now->text, before);
+}
+
+/* The replica is still of the load that the reader began with, and its rows lie
+ * where they did. `*ret_same` is untouched on failure. */
 static bool check_load(struct slc_rows_reader *reader, bool *ret_same, struct slc_error *error)
 {
-    SLC_AUTO_REPLY struct slc_reply *load_id = NULL;
-    struct slc_str before = slc_meta_get(&reader->meta, "LOAD_ID");
+    SLC_AUTO_REPLY struct slc_reply *now = NULL;
     int64_t n_rows;
 
     /* The rows first: what is read last tells that all before is of one load. */
     if (!reader->where.layout->count(reader->redis, &reader->where, &n_rows, error) ||
-        !slc_redis_call(reader->redis, &load_id, error, SLC_STR("HGET"), reader->meta_key,
-                        SLC_STR("LOAD_ID")))
+        !slc_redis_call(reader->redis, &now, error, SLC_STR("HMGET"), reader->meta_key,
+                        SLC_STR("LOAD_ID"), SLC_STR("LAYOUT")))
         return false;
-    *ret_same = n_rows == reader->n_rows && (load_id->type == SLC_REPLY_STRING) == !!before.data &&
-                slc_str_eq(load_id->text, before);
+    if (now->count != 2)
+        return slc_fail(error, SLC_ERR_SERVER, "Redis did not answer HMGET as it should");
+    *ret_same = n_rows == reader->n_rows &&
+                is_same(slc_meta_get(&reader->meta, "LOAD_ID"), &now->items[0]) &&
+                is_same(slc_meta_get(&reader->meta, "LAYOUT"), &now->items[1]);
     return true;
 }
 

@@ -46,7 +46,9 @@ struct slc_store_load; /* one load in progress, on one connection of its own */
 struct slc_row_layout {
     const int64_t *columns; /* indices into the chunk's columns, in the order of META COLUMNS */
     const struct slc_str *names; /* of these columns; borrowed */
+    const enum slc_type *types;  /* that these columns have in all chunks together; borrowed */
     int64_t n_columns;
+    struct slc_str key_name; /* of the key column, when there is one */
     int64_t key_column; /* TEXT column holding the row keys, or -1: the row's ordinal */
     /* Whose layout the rows are encoded for; NULL: `rows`, for nobody, as in a
      * dry run. */
@@ -121,6 +123,10 @@ struct slc_store_load_options {
     bool again; /* this id was begun before and its connection lost: clear that away first */
 };
 
+/* The layout leaves it to its caller to see that no two rows written have the
+ * same key (load/duplicates.h). False for a name that is none. */
+bool slc_store_wants_unique_keys(struct slc_str layout);
+
 /* Announce the load in R:staging and get ready to write. `redis` is borrowed
  * and used for nothing else until the load is freed. Errors: those of redis/. */
 bool slc_store_load_begin(struct slc_redis *redis, const struct slc_store_load_options *options,
@@ -139,6 +145,9 @@ struct slc_str slc_store_load_key(const struct slc_store_load *load);
  * answers are read as they come, so an error may be that of an earlier chunk. */
 bool slc_store_load_write(struct slc_store_load *load, const struct slc_encoded *encoded,
                           struct slc_error *error);
+
+/* DATA: the key of this data row (1 is the first) was there already. */
+bool slc_store_refuse_duplicate(int64_t row, struct slc_error *error);
 
 struct slc_store_counts {
     int64_t rows_sent;
