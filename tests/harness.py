@@ -54,6 +54,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def choices(option):
+    """What an option may be set to."""
+    done = subprocess.run([program(), "options", "--json"], capture_output=True, check=True, text=True,
+                          env=clean_environment("/"))
+    return next(row for row in json.loads(done.stdout) if row["key"] == option)["choices"]
+
+
 class RedisServer:
     """A redis-server of the tests' own, on a unix socket and a loopback port; without persistence unless asked for."""
 

@@ -26,7 +26,9 @@ bool slc_garbage_remove_rows(struct slc_redis *redis, struct slc_str name, struc
     int64_t cursor = 0;
     bool done = false;
 
-    if (!slc_layout_read(name, document, &place, NULL) || !place.layout->remove)
+    /* What is not ours is not touched, whatever the document says. */
+    if (!slc_layout_read(name, document, &place, NULL) || !place.layout->remove ||
+        !slc_layout_owns_prefix(&place))
         return true;
     while (!done)
         if (!place.layout->remove(redis, &place, &cursor, &done, error))

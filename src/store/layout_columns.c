@@ -269,9 +269,7 @@ static bool remove_keys(struct slc_redis *redis, const struct slc_layout_place *
     bool good = true;
 
     *ret_done = true;
-    /* What is not ours is not touched, whatever the document says. */
-    if (!slc_layout_owns_prefix(place) ||
-        !slc_layout_int(place, "chunks", 0, MOST_CHUNKS, &n_chunks, NULL))
+    if (!slc_layout_int(place, "chunks", 0, MOST_CHUNKS, &n_chunks, NULL))
         return true;
     to = from + KEYS_AT_ONCE < n_chunks ? from + KEYS_AT_ONCE : n_chunks;
     if (from == 0)

@@ -169,7 +169,7 @@ static void choices(void **state)
     set_fails(config, "prep.impute=true", "\"true\" is not one of mean, median", "or auto");
     set_fails(config, "prep.scale=minmx",
               "prep.scale: \"minmx\" is not one of minmax, standard, maxabs, robust or none", "");
-    set_fails(config, "store.layout=columns", "is not one of rows", "");
+    set_fails(config, "store.layout=pillars", "is not one of rows", "");
 }
 
 static void characters(void **state)

@@ -503,12 +503,13 @@ static void killed_loads_are_swept(void **state)
                              SLC_STR("0123456789abcdef0123456789abcdef"),
                              SLC_STR("{\"name\":\"t\",\"started_usec\":0,\"owner\":\"\",\"layout\":"
                                      "\"{\\\"version\\\":1,\\\"layout\\\":\\\"packed\\\","
-                                     "\\\"prefix\\\":\\\"t:x:\\\",\\\"bucket\\\":\\\"crc32\\\","
+                                     "\\\"prefix\\\":\\\"t:0123456789abcdef0123456789abcdef:\\\","
+                                     "\\\"bucket\\\":\\\"crc32\\\","
                                      "\\\"buckets\\\":600,\\\"rows_per_bucket\\\":100}\"}")),
               error);
     for (int i = 0; i < 600; i++) {
-        char key[32];
-        int len = snprintf(key, sizeof(key), "t:x:%d", i);
+        char key[64];
+        int len = snprintf(key, sizeof(key), "t:0123456789abcdef0123456789abcdef:%d", i);
 
         assert_ok(slc_redis_call(other, NULL, &error, SLC_STR("HSET"),
                                  ((struct slc_str){key, (size_t)len}), SLC_STR("a"), SLC_STR("b")),

@@ -1,0 +1,172 @@
+"""Every layout gives the same: first rows, pages, single rows and exports, for generated tables of all types."""
+import csv
+import datetime
+import json
+import os
+import random
+import re
+import urllib.parse
+
+import pytest
+
+import harness
+
+LAYOUTS = [name for name in ("rows", "packed", "columns", "keys", "json")
+           if name in harness.choices("store.layout")]
+
+
+def table(path, seed, rows, keys):
+    """A table of every type with gaps, in which what is hard to quote is common."""
+    dice = random.Random(seed)
+    hard = ["", "a,b", 'say "x"', "line\nbreak", "\u00e9\u2602", " edge ", "{not json", "0x1F", "\\", "tab\t", "'"]
+
+    def gap(value):
+        return "" if dice.random() < 0.15 else value
+
+    with open(path, "w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(["id", "whole", "big", "fraction", "flag", "day", "moment", "text", "doc", "none", "same"])
+        for number in range(rows):
+            writer.writerow([
+                keys(number, dice), gap(dice.randrange(-1000, 1000)), gap(2**63 + dice.randrange(2**62)),
+                gap(dice.choice([dice.random() * 10 ** dice.randrange(-9, 20), -0.0, "inf", 1e300])),
+                gap(dice.choice(["true", "false"])),
+                gap(f"{dice.randrange(1, 9999):04}-{dice.randrange(1, 13):02}-{dice.randrange(1, 29):02}"),
+                gap(f"{dice.randrange(1900, 2100)}-01-{dice.randrange(1, 29):02}T{dice.randrange(24):02}:00:0{dice.choice(['1', '2.5'])}"),
+                gap(dice.choice(hard) + str(dice.randrange(50))), gap(json.dumps({"a": dice.randrange(9), "b": ["x", None]})),
+                "", 7])
+    return path
+
+
+def shuffled(number, dice):
+    return f"k{number * 7919 % 100_003}/\u00fc"
+
+
+def repeated(number, dice):
+    return "" if number % 97 == 5 else dice.randrange(1800)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("keys", [None, shuffled, repeated], ids=["ordinals", "text", "repeated"])
+def test_the_same_from_each(cli, client, tmp_path, seed, keys):
+    path = table(tmp_path / "t.csv", seed, 3000, keys or (lambda number, dice: number))
+    options = ("--set", "load.chunk_bytes=64KiB", *(("--index", "id") if keys else ()),
+               *(() if seed == 0 else ("--set", "prep.impute=none", "--set", "prep.scale=none")),
+               *(("--set", "store.on_duplicate=first") if seed == 1 else ()))
+    seen = {}
+    for layout in LAYOUTS:
+        cli.ok("load", path, *options, "--set", f"store.layout={layout}")
+        fields = harness.meta(client, "t")
+        counts = [int(fields[name]) for name in ("ROWS_READ", "ROWS_WRITTEN", "ROWS_REJECTED", "DUPLICATE_KEYS")]
+        assert counts[0] == sum(counts[1:])
+        cli.ok("export", "t", "-o", tmp_path / "out.csv")
+        cli.ok("export", "t", "-o", tmp_path / "out.jsonl")
+        exported = [(tmp_path / name).read_bytes() for name in ("out.csv", "out.jsonl")]
+        top = cli.ok("top", "t", "-n", "300", "--json").stdout
+        if keys is repeated:  # where the row that stays has its place is the layout's affair
+            exported = [sorted(text.splitlines()) for text in exported]
+            top = sorted(json.loads(cli.ok("top", "t", "-n", "9999", "--json").stdout).items())
+        seen[layout] = (counts, exported, top)
+        cli.ok("drop", "t")
+        assert client.keys() == [], layout
+    for layout in LAYOUTS:
+        assert seen[layout] == seen["rows"], layout
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("index", [(), ("--index", "id")], ids=["ordinals", "keys"])
+def test_pages_and_single_rows(cli, client, make_service, tmp_path, layout, index):
+    service = make_service()
+    path = table(tmp_path / "t.csv", 9, 1400, shuffled)
+    plain = ("--set", "load.chunk_bytes=64KiB", "--set", "prep.impute=none", "--set", "prep.scale=none",
+             "--set", f"store.layout={layout}")
+    cli.ok("load", path, *index, *plain)
+    top = json.loads(cli.ok("top", "t", "-n", "1400", "--json").stdout)
+    assert len(top) == 1400
+    for limit, most_pages in ((1, 20), (99, 99), (1500, 9)):
+        rows, cursor, n = {}, "", 0
+        while cursor is not None and n < most_pages:
+            answer = service.call("GET", f"/v1/replicas/t/rows?limit={limit}" + (f"&cursor={cursor}" if cursor else ""))
+            assert answer.status == 200, answer.body
+            page = answer.json()
+            assert 0 < len(page["rows"]) <= limit
+            for row in page["rows"]:
+                assert row["key"] not in rows, "a row comes twice"
+                rows[row["key"]] = row["values"]
+            cursor, n = page["next_cursor"], n + 1
+        assert list(rows) == list(top)[:len(rows)]
+        assert all(top[key] == values for key, values in rows.items())
+        assert limit == 1 or len(rows) == 1400
+    for key in list(top)[::140]:
+        answer = service.call("GET", f"/v1/replicas/t/rows/{urllib.parse.quote(key, safe='')}")
+        assert answer.status == 200 and answer.json() == {"key": key, "values": top[key]}
+    for key in ("nobody", "-1", "1400", "k", "zzz", "007"):
+        assert service.call("GET", f"/v1/replicas/t/rows/{key}").status == 404
+    # A cursor of the load before.
+    cursor = service.call("GET", "/v1/replicas/t/rows?limit=9").json()["next_cursor"]
+    cli.ok("load", path, *index, *plain)
+    assert service.call("GET", f"/v1/replicas/t/rows?limit=9&cursor={cursor}").status in (409, 410)
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "rows"])
+def test_garbage_in_our_keys(cli, client, tmp_path, layout):
+    """Whatever somebody wrote there: an answer or a clear error, and the next load mends it."""
+    path = table(tmp_path / "t.csv", 9, 1400, shuffled)
+    dice = random.Random(1)
+    load = ("load", path, "--index", "id", "--set", "load.chunk_bytes=64KiB", "--set", f"store.layout={layout}")
+    for turn in range(6):
+        cli.ok(*load)
+        key = dice.choice(sorted(key for key in client.keys("t:*")))
+        what = dice.randrange(4)
+        if what == 0:
+            client.delete(key)
+        elif what == 1 or client.type(key) != b"string":
+            client.delete(key)
+            client.lpush(key, "garbage")
+        else:
+            text = bytearray(client.get(key))
+            for _ in range(what * 3):
+                text[dice.randrange(len(text))] = dice.randrange(256)
+            client.set(key, bytes(text) if what == 2 else bytes(text)[:len(text) // 2])
+        for arguments in (["top", "t", "--json"], ["export", "t"]):
+            done = cli(*arguments)
+            assert done.returncode in (0, 1, 3), done
+            assert done.returncode == 0 or done.stderr.count("\n") == 1
+    cli.ok(*load)
+    assert len(json.loads(cli.ok("top", "t", "-n", "9999", "--json").stdout)) == 1400
+    cli.ok("drop", "t")
+    assert client.keys() == []
+    # A document that names what is not ours: nothing of it is removed.
+    cli.ok(*load)
+    where = json.loads(client.hget("t.META", "LAYOUT"))
+    client.hset("t.META", "LAYOUT", json.dumps({**where, "prefix": "mine"}))
+    client.mset({"mine0": "kept", "mineindex": "kept", "mine": "kept"})
+    cli("top", "t")
+    cli.ok("drop", "t")
+    assert client.mget("mine0", "mineindex", "mine") == [b"kept"] * 3
+
+
+def test_columns_as_documented(cli, client, tmp_path):
+    """The page's own code, checked against pandas' reading of the same file."""
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    import pandas
+
+    with open(os.path.join(harness.ROOT, "docs", "layouts.md"), encoding="utf-8") as page:
+        code = re.search(r"```python columns\n(.*?)```", page.read(), re.DOTALL).group(1)
+    names = {}
+    exec(compile(code, "docs/layouts.md (columns)", "exec"), names)
+    path = table(tmp_path / "t.csv", 4, 1400, shuffled)
+    cli.ok("load", path, "--index", "id", "--set", "load.chunk_bytes=64KiB", "--set", "prep.impute=none", "--set",
+           "prep.scale=none", "--set", "prep.json_repair=false", "--set", "store.layout=columns")
+    found = names["read_table"](client, "t")
+    found.validate(full=True)
+    assert found.schema.field("whole").type == pa.int64() and found.schema.field("big").type == pa.uint64()
+    assert found.schema.field("fraction").type == pa.float64() and found.schema.field("flag").type == pa.bool_()
+    assert found.schema.field("day").type == pa.date32() and found.schema.field("moment").type == pa.timestamp("us")
+    assert found.schema.field("none").type == pa.null() and found.schema.field("text").type == pa.utf8()
+    expected = pandas.read_csv(path, dtype=str, keep_default_na=False)
+    assert found.column("id").to_pylist() == list(expected["id"])
+    for name, read in (("whole", int), ("big", int), ("fraction", float), ("text", str), ("doc", str),
+                       ("flag", lambda text: text == "true"), ("day", datetime.date.fromisoformat),
+                       ("moment", lambda text: datetime.datetime.fromisoformat(text if "." not in text else text + "00000"))):
+        assert found.column(name).to_pylist() == [read(text) if text else None for text in expected[name]], name
