@@ -304,10 +304,34 @@ static inline int count_digits(uint64_t v)
     return guess + (v >= powers[guess] || guess == 0);
 }
 
+/* Eight digits at a time, with leading zeros: the halves, quarters and eighths of
+ * the number stand side by side in one word (P. Khuong, "How to print integers
+ * really fast"). */
+static inline void write_8_digits(char *to, uint32_t v)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t fours = v / 10000 | (uint64_t)(v % 10000) << 32;
+    uint64_t high = fours * 10486 >> 20 & UINT64_C(0x0000007f0000007f);
+    uint64_t twos = high | (fours - 100 * high) << 16;
+    uint64_t tens = twos * 103 >> 10 & UINT64_C(0x000f000f000f000f);
+    uint64_t text = (tens | (twos - 10 * tens) << 8) + UINT64_C(0x3030303030303030);
+
+    memcpy(to, &text, 8);
+#else
+    for (int i = 7; i >= 0; i--, v /= 10)
+        to[i] = (char)('0' + v % 10);
+#endif
+}
+
 static inline void write_digits(char *to, uint64_t v, int n_digits)
 {
     char *p = to + n_digits;
 
+    while (v >= 100000000) {
+        p -= 8;
+        write_8_digits(p, (uint32_t)(v % 100000000));
+        v /= 100000000;
+    }
     while (v >= 100) {
         p -= 2;
         memcpy(p, digit_pairs + 2 * (v % 100), 2);
