@@ -126,10 +126,11 @@ bool slc_lease_keep(struct slc_store_load *load, struct slc_error *error)
     char text[SLC_NUM_TEXT_BYTES];
     int64_t now_usec = slc_monotonic_usec();
 
-    if (load->lease_lost)
-        return slc_lease_lost(load, error);
-    if (load->renewal >= 0 || now_usec - load->lease_usec < load->options.lease_msec * 250)
+    if (now_usec - load->lease_usec < load->options.lease_msec * 250)
         return true;
+    /* A layout that gathers rows sends nothing for long, and reads no answers. */
+    if (load->renewal >= 0)
+        return slc_pipe_poll(load->pipe, error);
     slc_resp_array(&command, 3);
     slc_resp_bulk(&command, SLC_STR("PEXPIRE"));
     slc_resp_bulk(&command, load->lease_key);
@@ -147,8 +148,15 @@ bool slc_lease_answered(struct slc_store_load *load, int64_t command, int64_t va
         return false;
     load->renewal = -1;
     load->renewal_sum += value;
-    load->lease_lost = load->lease_lost || value != 1;
     return true;
+}
+
+bool slc_lease_regain(struct slc_store_load *load, struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *holder = NULL;
+    bool taken;
+
+    return try_to_take(load, &taken, &holder, error) && (taken || slc_lease_lost(load, error));
 }
 
 /* ---- Giving it up ---- */

@@ -27,12 +27,15 @@ struct slc_str slc_lease_msec(const struct slc_store_load *load, char text[SLC_N
  * those of redis/. */
 bool slc_lease_take(struct slc_store_load *load, struct slc_error *error);
 
-/* Renew it when it is time, between the load's other commands. CONFLICT when a
- * renewal came too late. */
+/* Renew it when it is time, between the load's other commands. */
 bool slc_lease_keep(struct slc_store_load *load, struct slc_error *error);
 
 /* The answer to a renewal, if `command` was one. */
 bool slc_lease_answered(struct slc_store_load *load, int64_t command, int64_t value);
+
+/* With all rows written: have it for its full time, again if it ran out and
+ * nobody took it since. CONFLICT when somebody did. */
+bool slc_lease_regain(struct slc_store_load *load, struct slc_error *error);
 
 /* CONFLICT: the load is not the one that may replace the replica. */
 bool slc_lease_lost(const struct slc_store_load *load, struct slc_error *error);

@@ -245,7 +245,7 @@ bool slc_store_load_finish(struct slc_store_load *load, struct slc_store_counts 
     load->integer_sum = status.integer_sum - load->renewal_sum;
     slc_pipe_close(load->pipe);
     load->pipe = NULL;
-    if (!load->layout->verify(load, error))
+    if (!slc_lease_regain(load, error) || !load->layout->verify(load, error))
         return false;
     load->stage = LOAD_FINISHED;
     if (load->options.ordinal_keys)

@@ -35,7 +35,6 @@ struct slc_store_load {
     int64_t lease_usec;             /* when the lease was taken or renewed */
     int64_t renewal;                /* the command that renews it and is not answered; -1 */
     int64_t renewal_sum;            /* of the answers to renewals */
-    bool lease_lost;
 
     bool in_doubt; /* EXEC was sent and its answer did not come */
 };
