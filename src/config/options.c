@@ -310,6 +310,13 @@ static const struct slc_option options[] = {
      .min = 0,
      .max = 64,
      .help = "How many threads read and transform one file. 0: one for each core, at most 64."},
+    {.key = "load.nice",
+     .kind = SLC_OPTION_INT,
+     .default_text = "5",
+     .min = 0,
+     .max = 19,
+     .help = "How far the threads that read and transform a file stand back (nice(2)) for what else "
+             "runs on the machine, such as Redis and those who ask it."},
     {.key = "load.memory",
      .kind = SLC_OPTION_SIZE,
      .default_text = "128MiB",

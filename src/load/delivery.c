@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "load/settings.h"
 
 enum { MAX_THREADS = 64, SPARE_PARCELS = 3, MOST_KEPT_BYTES = 16 << 20 };
 
@@ -237,6 +238,7 @@ static void *work_thread(void *context)
     struct slc_chunk chunk = {0};
     struct slc_error error = {0};
 
+    slc_load_stand_back(s->options->nice);
     if (!outcomes) {
         slc_fail(&error, SLC_ERR_MEMORY, "no memory for the delivery");
         fail_shipping(s, &error);

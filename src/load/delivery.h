@@ -19,6 +19,7 @@
 
 struct slc_delivery_options {
     int n_threads;
+    int nice; /* by which they stand back for others */
     const struct slc_survey *survey;
     const struct slc_plan *plan;
     struct slc_row_layout layout;

@@ -160,6 +160,7 @@ static bool survey(struct load *load, struct slc_error *error)
     const struct slc_config *config = load->job->config;
     struct slc_survey_options options = {
         .n_threads = slc_load_threads(config),
+        .nice = (int)slc_config_int(config, "load.nice"),
         .memory_bytes = slc_config_bytes(config, "load.memory"),
         .keep_chunks = true,
         .fail_on_reject = slc_config_is(config, "reader.on_bad_row", "fail"),
@@ -333,6 +334,7 @@ static bool deliver(struct load *load, struct slc_store_load *store, struct slc_
     const struct slc_config *config = load->job->config;
     struct slc_delivery_options options = {
         .n_threads = slc_load_threads(config),
+        .nice = (int)slc_config_int(config, "load.nice"),
         .survey = &load->survey,
         .plan = load->plan,
         .layout = load->layout,

@@ -1,6 +1,8 @@
 #include "load/settings.h"
 
 #include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* The items of a list option as views that live in `arena`. */
 static bool take_texts(const struct slc_config *config, const char *key, struct slc_arena *arena,
@@ -163,6 +165,13 @@ int slc_load_threads(const struct slc_config *config)
     if (n > room)
         n = room;
     return n < 1 ? 1 : n > 64 ? 64 : (int)n;
+}
+
+void slc_load_stand_back(int nice)
+{
+    /* On Linux a nice value is a thread's own; a system that refuses is fine. */
+    if (nice > 0)
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), nice);
 }
 
 /* Another column of that name but for case; -1 when there is none. */

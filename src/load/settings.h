@@ -23,6 +23,9 @@ bool slc_prep_options_from(const struct slc_config *config, const struct slc_sch
  * load.memory has no room for so many. */
 int slc_load_threads(const struct slc_config *config);
 
+/* Let the calling thread stand back for others by load.nice. */
+void slc_load_stand_back(int nice);
+
 /* The field of that name, or the only one of it but for case. DATA: there is
  * none (names the nearest) or several. -1 for an empty name. */
 bool slc_find_index(const struct slc_schema *schema, struct slc_str wanted, int64_t *ret_column,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "load/settings.h"
 
 /* What the threads of one survey share. */
 struct pass {
@@ -264,6 +265,7 @@ static void *survey_thread(void *context)
     struct slc_chunk chunk = {0};
     struct slc_error error = {0};
 
+    slc_load_stand_back(pass->options->nice);
     if (!survey_chunks(pass, &chunk, &error))
         fail_pass(pass, &error);
     slc_reader_recycle(pass->reader, &chunk);

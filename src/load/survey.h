@@ -36,6 +36,7 @@ struct slc_survey {
 
 struct slc_survey_options {
     int n_threads;
+    int nice; /* by which they stand back for others */
     int64_t memory_bytes;       /* half of it for the profile, a quarter for chunks that are kept */
     bool keep_chunks;           /* they will be wanted again */
     bool fail_on_reject;        /* the first bad row is an error (DATA) */
