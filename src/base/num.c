@@ -25,6 +25,13 @@ bool slc_parse_uint64(const char *text, size_t len, uint64_t *ret_value)
         i++;
     if (len - i > 20)
         return false;
+    for (; len - i >= 8 && value < 100000000; i += 8) { /* sixteen digits at most: no overflow */
+        uint64_t word = slc_load_eight(text + i);
+
+        if (!slc_are_eight_digits(word))
+            return false;
+        value = value * 100000000 + slc_eight_digits(word);
+    }
     for (; i < len; i++) {
         unsigned digit = (unsigned char)(text[i] - '0');
 
