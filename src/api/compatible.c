@@ -74,7 +74,7 @@ static void run_register(struct slc_api *api, struct slc_api_task *task,
     if (!redis)
         return;
     if (slc_inbox_scan(api->options.inbox, redis, &listing, &error) &&
-        slc_inbox_register(api->options.inbox, redis, &listing, NULL, NULL, &error))
+        slc_inbox_register(api->options.inbox, redis, &listing, NULL, &error))
         slc_http_json_text(response, 200, "{\"registry\":\"success\"}");
     else
         slc_api_fail(response, &error);
@@ -97,12 +97,13 @@ static void run_unregister(struct slc_api *api, struct slc_api_task *task,
     if (!redis)
         return;
     /* A load that ended afterwards would put its replica back. */
-    slc_queue_hold(api->options.queue);
-    if (slc_inbox_unregister(api->options.inbox, redis, &error))
-        slc_http_json_text(response, 200, "{\"unregistry\":\"success\"}");
-    else
+    if (slc_queue_hold(api->options.queue, &error)) {
+        if (slc_inbox_unregister(api->options.inbox, redis, &error))
+            slc_http_json_text(response, 200, "{\"unregistry\":\"success\"}");
+        slc_queue_resume(api->options.queue);
+    }
+    if (error.code != SLC_ERR_NONE)
         slc_api_fail(response, &error);
-    slc_queue_resume(api->options.queue);
     slc_redis_pool_give(api->options.pool, redis);
 }
 

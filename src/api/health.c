@@ -98,8 +98,9 @@ void slc_api_metrics(struct slc_http_request *request, struct slc_http_response 
                           "When the process started, in seconds since 1970.",
                           (double)api->started_usec / 1e6);
     write_processes(text);
-    slc_queue_counts(api->options.queue, &counts);
-    slc_api_metrics_value(text, "sluice_loads_waiting", "gauge", "Loads that wait their turn.",
-                          (double)counts.waiting);
+    /* Not there while Redis is away: no figure is better than a wrong one. */
+    if (slc_queue_counts(api->options.queue, &counts, NULL))
+        slc_api_metrics_value(text, "sluice_loads_waiting", "gauge", "Loads that wait their turn.",
+                              (double)counts.waiting);
     slc_api_metrics_write(api->options.counters, text);
 }

@@ -6,22 +6,11 @@
 
 #include "api/internal.h"
 #include "base/json.h"
+#include "base/time.h"
 #include "source/names.h"
 #include "store/store.h"
 
 /* ---- JSON ---------------------------------------------------------------- */
-
-static double share_of(const struct slc_job *job)
-{
-    switch (job->state) {
-    case SLC_JOB_QUEUED:
-        return 0;
-    case SLC_JOB_RUNNING:
-        return slc_load_progress_share(&job->progress);
-    default:
-        return 1;
-    }
-}
 
 /* One decimal: a person looks at it. */
 static double per_cent(double share)
@@ -39,18 +28,6 @@ static double seconds_of(int64_t start_usec, int64_t end_usec)
 struct rows {
     int64_t read, written, rejected, duplicate;
 };
-
-static struct rows rows_of(const struct slc_job *job)
-{
-    if (job->state == SLC_JOB_RUNNING)
-        return (struct rows){.read = job->progress.rows_read,
-                             .written = job->progress.rows_written,
-                             .rejected = job->progress.rows_rejected};
-    return (struct rows){.read = job->rows_read,
-                         .written = job->rows_written,
-                         .rejected = job->rows_rejected,
-                         .duplicate = job->duplicate_keys};
-}
 
 static void write_rows(struct slc_buf *json, struct rows rows)
 {
@@ -73,6 +50,15 @@ static void write_text_or_null(struct slc_buf *json, const char *key, const char
         slc_buf_append_text(json, "null");
 }
 
+/* A figure with one decimal; null while it is not known. */
+static void write_known(struct slc_buf *json, bool known, double number)
+{
+    if (known)
+        slc_json_double(json, (double)(int64_t)(number * 10 + 0.5) / 10);
+    else
+        slc_buf_append_text(json, "null");
+}
+
 static void write_job(struct slc_buf *json, const struct slc_job *job)
 {
     bool running = job->state == SLC_JOB_RUNNING;
@@ -85,14 +71,21 @@ static void write_job(struct slc_buf *json, const struct slc_job *job)
     write_text_or_null(json, "replica", job->replica);
     slc_json_key(json, "state");
     slc_json_text(json, slc_job_state_name(job->state));
-    write_text_or_null(json, "stage",
-                       running ? slc_load_stage_name((enum slc_load_stage)job->progress.stage)
-                               : NULL);
+    write_text_or_null(json, "stage", running ? slc_load_stage_name(job->stage) : NULL);
     slc_json_key(json, "percent");
-    slc_json_double(json, per_cent(share_of(job)));
-    write_rows(json, rows_of(job));
+    slc_json_double(json, per_cent(job->share));
+    write_rows(json, (struct rows){.read = job->rows_read,
+                                   .written = job->rows_written,
+                                   .rejected = job->rows_rejected,
+                                   .duplicate = job->duplicate_keys});
     slc_json_key(json, "seconds");
     slc_json_double(json, seconds_of(job->started_usec, job->ended_usec));
+    slc_json_key(json, "rows_per_second");
+    write_known(json, running && job->rows_per_second > 0, job->rows_per_second);
+    slc_json_key(json, "seconds_left");
+    write_known(json, running && job->seconds_left >= 0, job->seconds_left);
+    slc_json_key(json, "attempts");
+    slc_json_int64(json, job->attempts);
     write_text_or_null(json, "load_dttm", job->load_dttm);
     write_text_or_null(json, "load_id", job->load_id);
     slc_json_key(json, "drift");
@@ -104,43 +97,23 @@ static void write_job(struct slc_buf *json, const struct slc_job *job)
     slc_buf_append_byte(json, '}');
 }
 
-static const char *batch_state(const struct slc_batch *batch, const struct slc_job *failed)
+static const char *batch_state(const struct slc_batch *batch)
 {
     if (batch->ended_usec)
-        return failed ? "failed" : "done";
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->jobs[i].state != SLC_JOB_QUEUED)
-            return "running";
-    return "queued";
+        return batch->failed > 0 ? "failed" : "done";
+    return batch->started_usec ? "running" : "queued";
 }
 
-static void write_batch(struct slc_buf *json, const struct slc_batch *batch, bool with_tickets)
+static void write_batch(struct slc_buf *json, const struct slc_batch *batch)
 {
-    const struct slc_job *failed = NULL;
-    struct rows sum = {0};
-    double share = 0;
-    int64_t started = 0;
+    int64_t over = batch->done + batch->failed + batch->skipped;
 
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct slc_job *job = &batch->jobs[i];
-        struct rows rows = rows_of(job);
-
-        sum.read += rows.read;
-        sum.written += rows.written;
-        sum.rejected += rows.rejected;
-        sum.duplicate += rows.duplicate;
-        share += share_of(job);
-        if (!failed && job->state == SLC_JOB_FAILED)
-            failed = job;
-        if (job->started_usec && (!started || job->started_usec < started))
-            started = job->started_usec;
-    }
     slc_json_comma(json);
     slc_buf_append_byte(json, '{');
     slc_json_key(json, "id");
     slc_json_text(json, batch->id);
     slc_json_key(json, "state");
-    slc_json_text(json, batch_state(batch, failed));
+    slc_json_text(json, batch_state(batch));
     slc_json_key(json, "force");
     slc_buf_append_text(json, batch->force ? "true" : "false");
     slc_json_key(json, "submitted");
@@ -148,20 +121,23 @@ static void write_batch(struct slc_buf *json, const struct slc_batch *batch, boo
     slc_json_key(json, "ended");
     slc_api_json_time(json, batch->ended_usec);
     slc_json_key(json, "count");
-    slc_json_uint64(json, batch->count);
+    slc_json_int64(json, batch->count);
     slc_json_key(json, "left");
-    slc_json_uint64(json, batch->left);
+    slc_json_int64(json, batch->count - over);
     slc_json_key(json, "percent");
-    slc_json_double(json, per_cent(batch->count ? share / (double)batch->count : 1));
-    write_rows(json, sum);
+    slc_json_double(json, per_cent(batch->share));
+    write_rows(json, (struct rows){.read = batch->rows_read,
+                                   .written = batch->rows_written,
+                                   .rejected = batch->rows_rejected,
+                                   .duplicate = batch->duplicate_keys});
     slc_json_key(json, "seconds");
-    slc_json_double(json, seconds_of(started, batch->ended_usec));
+    slc_json_double(json, seconds_of(batch->started_usec, batch->ended_usec));
     slc_json_key(json, "error");
-    slc_api_json_error(json, failed ? failed->error : NULL);
-    if (with_tickets) {
+    slc_api_json_error(json, batch->error);
+    if (batch->jobs) {
         slc_json_key(json, "tickets");
         slc_buf_append_byte(json, '[');
-        for (size_t i = 0; i < batch->count; i++)
+        for (int64_t i = 0; i < batch->count; i++)
             write_job(json, &batch->jobs[i]);
         slc_buf_append_byte(json, ']');
     }
@@ -206,14 +182,23 @@ static bool may_pass(const struct slc_job *job)
     return job->error && slc_api_status_of(job->error) == 503 && job->status != SLC_TICKET_FAILED;
 }
 
-/* On a queue thread: the batch is over. */
+/* On a thread of the queue: the batch is over, or nobody here will know of it. */
 static void answer_batch(void *state, const struct slc_batch *batch)
 {
+    static const struct slc_error unknown = {
+        .code = SLC_ERR_CANCELLED,
+        .class = SLC_CLASS_RETRY,
+        .message = "the service stops, or Redis has lost the loads; see /v1/loads"};
     struct slc_http_pending *pending = state;
     struct slc_http_response response = {0};
     const struct slc_job *last = NULL, *failed = NULL, *away = NULL;
 
-    for (size_t i = 0; i < batch->count; i++) {
+    if (!batch) {
+        slc_api_fail(&response, &unknown);
+        slc_http_complete(pending, &response);
+        return;
+    }
+    for (int64_t i = 0; i < batch->count; i++) {
         const struct slc_job *job = &batch->jobs[i];
 
         if (job->state == SLC_JOB_FAILED && may_pass(job))
@@ -329,6 +314,7 @@ static bool choose(const struct slc_inbox_listing *listing, const struct slc_api
             .ticket_name = ticket->ticket_name,
             .file_name = file_name_of(ticket, wanted->quoted[wanted->count]),
             .replica = ticket->replica,
+            .ticket = ticket->on_disk,
             .fault = ticket->error};
         wanted->count++;
     }
@@ -345,7 +331,7 @@ static bool has_replica(const struct slc_inbox_listing *listing, const char *rep
 
 static void see_batch(void *state, const struct slc_batch *batch)
 {
-    write_batch(state, batch, true);
+    write_batch(state, batch);
 }
 
 /* 202 with the batch as it stands. */
@@ -356,7 +342,7 @@ static void answer_accepted(struct slc_api *api, const char *id, struct slc_http
 
     snprintf(location, sizeof(location), "/v1/loads/%s", id);
     (void)slc_http_set_header(response, "location", slc_str_from(location));
-    if (slc_queue_see(api->options.queue, id, see_batch, json))
+    if (slc_queue_see(api->options.queue, id, see_batch, json, NULL))
         return;
     /* Over and forgotten already: many others came in between. */
     slc_buf_printf(json, "{\"id\":\"%s\"}", id);
@@ -365,19 +351,22 @@ static void answer_accepted(struct slc_api *api, const char *id, struct slc_http
 static void submit(struct slc_api *api, struct slc_api_task *task, const struct wanted *wanted,
                    struct slc_http_response *response)
 {
-    struct slc_http_pending *pending = task->pending;
-    char id[SLC_BATCH_ID_BYTES];
+    struct slc_queue_submission submission = {.requests = wanted->requests,
+                                              .count = wanted->count,
+                                              .force = task->force,
+                                              .on_done = task->wait ? answer_batch : NULL,
+                                              .done_state = task->pending};
+    struct slc_queue_receipt receipt;
     struct slc_error error = {0};
 
-    if (!slc_queue_submit(api->options.queue, wanted->requests, wanted->count, task->force,
-                          task->wait ? answer_batch : NULL, pending, id, &error)) {
+    if (!slc_queue_submit(api->options.queue, &submission, &receipt, &error)) {
         slc_api_fail(response, &error);
         return;
     }
     if (task->wait)
         task->pending = NULL; /* answer_batch() has it */
     else
-        answer_accepted(api, id, response);
+        answer_accepted(api, receipt.id, response);
 }
 
 void slc_api_run_load(struct slc_api *api, struct slc_api_task *task,
@@ -431,20 +420,19 @@ void slc_api_v1_loads_post(struct slc_http_request *request, struct slc_http_res
     slc_api_desk(context, request, response, &task);
 }
 
-static void see_summary(void *state, const struct slc_batch *batch)
-{
-    write_batch(state, batch, false);
-}
-
 void slc_api_v1_loads(struct slc_http_request *request, struct slc_http_response *response,
                       void *context)
 {
     struct slc_api *api = context;
     struct slc_buf *json = slc_http_json(response, 200);
+    struct slc_error error = {0};
 
     (void)request;
     slc_buf_append_text(json, "{\"loads\":[");
-    (void)slc_queue_see(api->options.queue, NULL, see_summary, json);
+    if (!slc_queue_list(api->options.queue, NULL, 0, see_batch, json, &error)) {
+        slc_api_fail(response, &error);
+        return;
+    }
     slc_buf_append_text(json, "]}");
 }
 
@@ -457,7 +445,7 @@ static void see_whole(void *state, const struct slc_batch *batch)
 {
     struct seen *seen = state;
 
-    write_batch(seen->json, batch, true);
+    write_batch(seen->json, batch);
     seen->over = batch->ended_usec != 0;
 }
 
@@ -465,9 +453,10 @@ enum slc_api_load_state slc_api_load_write(struct slc_api *api, const char *id,
                                            struct slc_buf *json)
 {
     struct seen seen = {.json = json};
+    struct slc_error error = {0};
 
-    if (!slc_queue_see(api->options.queue, id, see_whole, &seen))
-        return SLC_API_LOAD_NONE;
+    if (!slc_queue_see(api->options.queue, id, see_whole, &seen, &error))
+        return error.code == SLC_ERR_NOT_FOUND ? SLC_API_LOAD_NONE : SLC_API_LOAD_NOT_KNOWN;
     return seen.over ? SLC_API_LOAD_OVER : SLC_API_LOAD_GOES_ON;
 }
 
@@ -476,10 +465,15 @@ void slc_api_v1_load(struct slc_http_request *request, struct slc_http_response 
 {
     struct slc_api *api = context;
     struct slc_str id = slc_http_request_part(request, "id");
+    struct slc_error error = {0};
 
-    if (!slc_queue_see(api->options.queue, id.data ? id.data : "", see_batch,
-                       slc_http_json(response, 200)))
+    if (slc_queue_see(api->options.queue, id.data ? id.data : "", see_batch,
+                      slc_http_json(response, 200), &error))
+        return;
+    if (error.code == SLC_ERR_NOT_FOUND)
         slc_http_detail(response, 404, "There is no load of that id (any more)");
+    else
+        slc_api_fail(response, &error);
 }
 
 static void write_ticket(struct slc_buf *json, const struct slc_inbox_ticket *entry)

@@ -1,17 +1,24 @@
 #include "job/inbox.h"
 
+#include <inttypes.h>
+#include <linux/magic.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/hash.h"
 #include "job/ticket_state.h"
+#include "load/owner.h"
 #include "store/store.h"
 
 struct slc_inbox_dir {
     struct slc_stream *stream; /* owned */
     unsigned references;       /* under the inbox' lock; the inbox has one itself */
+    char home[SLC_INBOX_HOME_BYTES];
+    bool lagging;
 };
 
 struct slc_inbox {
@@ -93,6 +100,36 @@ static bool is_the_same(const char *path, const struct slc_stream *stream)
            open_one.st_dev == there.st_dev && open_one.st_ino == there.st_ino;
 }
 
+/* File systems whose contents others change behind this kernel's back. */
+static bool is_network(int fd)
+{
+    static const unsigned long kinds[] = {FUSE_SUPER_MAGIC, NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,
+                                          CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC, CEPH_SUPER_MAGIC,
+                                          AFS_SUPER_MAGIC,  V9FS_MAGIC,       CODA_SUPER_MAGIC};
+    struct statfs status;
+
+    if (fstatfs(fd, &status) != 0)
+        return true;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (((unsigned long)status.f_type & 0xffffffff) == kinds[i])
+            return true;
+    return false;
+}
+
+static void name_home(struct slc_inbox_dir *dir)
+{
+    int fd = slc_stream_dir_fd(dir->stream);
+    char boot[SLC_BOOT_BYTES];
+    struct stat status;
+
+    dir->lagging = is_network(fd);
+    if (fstat(fd, &status) != 0)
+        return;
+    slc_boot_name(boot);
+    snprintf(dir->home, sizeof(dir->home), "%s:%" PRIu64 ":%" PRIu64, boot, (uint64_t)status.st_dev,
+             (uint64_t)status.st_ino);
+}
+
 static struct slc_inbox_dir *open_dir(const char *path, struct slc_error *error)
 {
     struct slc_inbox_dir *dir = calloc(1, sizeof(*dir));
@@ -106,6 +143,7 @@ static struct slc_inbox_dir *open_dir(const char *path, struct slc_error *error)
         free(dir);
         return NULL;
     }
+    name_home(dir);
     return dir;
 }
 
@@ -145,6 +183,15 @@ void slc_inbox_give(struct slc_inbox *inbox, struct slc_inbox_dir *dir)
     pthread_mutex_lock(&inbox->lock);
     drop_reference(dir);
     pthread_mutex_unlock(&inbox->lock);
+}
+
+void slc_inbox_home(struct slc_inbox *inbox, char home[SLC_INBOX_HOME_BYTES], bool *ret_lagging)
+{
+    struct slc_inbox_dir *dir = slc_inbox_take(inbox, NULL);
+
+    snprintf(home, SLC_INBOX_HOME_BYTES, "%s", dir ? dir->home : "");
+    *ret_lagging = dir && dir->lagging;
+    slc_inbox_give(inbox, dir);
 }
 
 /* ---- Scanning ------------------------------------------------------------ */
@@ -354,30 +401,42 @@ static bool register_one(struct slc_inbox *inbox, struct slc_redis *redis,
     return true;
 }
 
+size_t slc_inbox_mark_faulty(struct slc_inbox *inbox, struct slc_redis *redis,
+                             const struct slc_inbox_listing *listing, uint64_t *known_faults)
+{
+    uint64_t faults = digest_of_faults(listing);
+    size_t count = 0;
+
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct slc_inbox_ticket *ticket = &listing->tickets[i];
+
+        if (!ticket->error)
+            continue;
+        count++;
+        if (!known_faults || *known_faults != faults)
+            tell(inbox, SLC_INBOX_FAULTY, ticket->ticket_name, ticket->error);
+        mark_faulty(inbox, redis, ticket);
+    }
+    if (known_faults)
+        *known_faults = faults;
+    return count;
+}
+
 bool slc_inbox_register(struct slc_inbox *inbox, struct slc_redis *redis,
-                        const struct slc_inbox_listing *listing, uint64_t *known_faults,
+                        const struct slc_inbox_listing *listing,
                         struct slc_inbox_counts *ret_counts, struct slc_error *error)
 {
-    struct slc_inbox_counts counts = {0};
-    uint64_t faults = digest_of_faults(listing);
+    struct slc_inbox_counts counts = {.faulty = slc_inbox_mark_faulty(inbox, redis, listing, NULL)};
     bool good = true;
 
     for (size_t i = 0; good && i < listing->count; i++) {
         const struct slc_inbox_ticket *ticket = &listing->tickets[i];
         enum slc_ticket_status next;
 
-        if (ticket->error) {
-            counts.faulty++;
-            if (!known_faults || *known_faults != faults)
-                tell(inbox, SLC_INBOX_FAULTY, ticket->ticket_name, ticket->error);
-            mark_faulty(inbox, redis, ticket);
-        } else if (slc_ticket_next_status(slc_ticket_status(ticket->ticket), SLC_TICKET_REGISTER,
-                                          false, &next)) {
+        if (!ticket->error && slc_ticket_next_status(slc_ticket_status(ticket->ticket),
+                                                     SLC_TICKET_REGISTER, false, &next))
             good = register_one(inbox, redis, ticket, &counts, error);
-        }
     }
-    if (known_faults)
-        *known_faults = faults;
     if (ret_counts)
         *ret_counts = counts;
     return good;

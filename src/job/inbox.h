@@ -48,6 +48,12 @@ struct slc_inbox_dir *slc_inbox_take(struct slc_inbox *inbox, struct slc_error *
 struct slc_stream *slc_inbox_dir_stream(const struct slc_inbox_dir *dir);
 void slc_inbox_give(struct slc_inbox *inbox, struct slc_inbox_dir *dir); /* NULL is fine */
 
+/* Which directory it is, the same for everyone on this machine who sees it,
+ * under whatever path: "boot:device:inode"; "" when it cannot be opened. `ret_lagging`:
+ * it is on a network mount, which may show others' changes late. */
+enum { SLC_INBOX_HOME_BYTES = 128 };
+void slc_inbox_home(struct slc_inbox *inbox, char home[SLC_INBOX_HOME_BYTES], bool *ret_lagging);
+
 /* One ticket of a scan. */
 struct slc_inbox_ticket {
     const char *ticket_name;
@@ -94,13 +100,18 @@ struct slc_inbox_counts {
     size_t faulty;
 };
 
+/* Mark faulty tickets FAILED. `known_faults` (may be NULL) holds a digest of the
+ * faults of the last time: when they are the same no FAULTY event comes. Returns
+ * how many are faulty. */
+size_t slc_inbox_mark_faulty(struct slc_inbox *inbox, struct slc_redis *redis,
+                             const struct slc_inbox_listing *listing, uint64_t *known_faults);
+
 /* Mark faulty tickets FAILED, and put READY ones and their replicas' names into
  * the registry, oldest first, so that the newest is at its head. A ticket that
- * fails does not hold up the others. `known_faults` (may be NULL) holds a digest
- * of the faults of the last time: when they are the same no FAULTY event comes.
- * Errors: those of redis/, MEMORY; what was done so far stays. */
+ * fails does not hold up the others. Errors: those of redis/, MEMORY; what was
+ * done so far stays. */
 bool slc_inbox_register(struct slc_inbox *inbox, struct slc_redis *redis,
-                        const struct slc_inbox_listing *listing, uint64_t *known_faults,
+                        const struct slc_inbox_listing *listing,
                         struct slc_inbox_counts *ret_counts, struct slc_error *error);
 
 /* Remove every registered replica with rows, metadata and registry entry, and

@@ -1,629 +1,450 @@
 #include "job/queue.h"
 
-#include <pthread.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/json.h"
-#include "job/batch.h"
-#include "job/names_in_use.h"
+#include "base/digest.h"
+#include "base/time.h"
+#include "job/queue_internal.h"
+#include "job/reap.h"
+#include "job/record.h"
+#include "job/script.h"
 
 enum {
     WAITING_DEFAULT = 200000,
     HISTORY_DEFAULT = 256,
-    FINISHED_DEFAULT = 200000,
-    WORKERS_MAX = 64,
-    HURRY_LOOK_USEC = 100000,
+    HISTORY_TTL_DEFAULT_SEC = 7 * 86400,
+    CONNECTIONS_DEFAULT = 4,
+    REQUESTS_A_COMMAND = 256,
+    /* A batch whose submitter died before it was whole goes away by itself. */
+    UNSUBMITTED_MS = 60000,
+    HOLD_LOOK_MS = 20,
+    HOLD_REAP_MS = 500,
+    HOLD_PATIENCE_MS = 300000,
 };
 
-struct job_list {
-    struct slc_job *first, *last;
-    size_t count;
-};
+/* ---- The queue ------------------------------------------------------------- */
 
-struct worker {
-    struct slc_queue *queue;
-    pthread_t thread;
-    bool started;
-    void *state; /* of the ops */
-    atomic_bool cancel;
-    struct slc_job *job; /* NULL: idle */
-};
-
-struct slc_queue {
-    struct slc_queue_options options;
-    pthread_mutex_t lock;
-    pthread_cond_t work;    /* something to do, or to stop */
-    pthread_cond_t changed; /* a load is over */
-    struct worker *workers;
-    size_t worker_count;
-    struct job_list waiting; /* in their order */
-    struct job_list resting; /* their files still grow */
-    struct slc_names_in_use names;
-    struct slc_batch *newest, *oldest;
-    size_t batch_count, finished_batches, finished_jobs;
-    size_t running;
-    size_t held;
-    bool stopping;
-    struct slc_queue_counts counts;
-};
-
-/* ---- Lists, with the lock held ------------------------------------------- */
-
-static void append(struct job_list *list, struct slc_job *job)
+static void fill_in(struct slc_queue_options *options)
 {
-    job->next = NULL;
-    if (list->last)
-        list->last->next = job;
-    else
-        list->first = job;
-    list->last = job;
-    list->count++;
+    if (!options->lease_ms)
+        options->lease_ms = SLC_LEASE_DEFAULT_MS;
+    if (!options->waiting_max)
+        options->waiting_max = WAITING_DEFAULT;
+    if (!options->history_max)
+        options->history_max = HISTORY_DEFAULT;
+    if (!options->history_ttl_sec)
+        options->history_ttl_sec = HISTORY_TTL_DEFAULT_SEC;
+    if (!options->connections)
+        options->connections = CONNECTIONS_DEFAULT;
 }
 
-/* Take out the job behind `previous` (NULL: the first). */
-static struct slc_job *take_behind(struct job_list *list, struct slc_job *previous)
+static bool name_holder(struct slc_queue *queue, struct slc_error *error)
 {
-    struct slc_job *job = previous ? previous->next : list->first;
+    char owner[SLC_OWNER_BYTES], text[17];
+    unsigned char random[8];
 
-    if (previous)
-        previous->next = job->next;
-    else
-        list->first = job->next;
-    if (list->last == job)
-        list->last = previous;
-    job->next = NULL;
-    list->count--;
-    return job;
-}
-
-/* ---- Batches ------------------------------------------------------------- */
-
-static void list_batch(struct slc_queue *queue, struct slc_batch *batch)
-{
-    batch->older = queue->newest;
-    if (queue->newest)
-        queue->newest->newer = batch;
-    else
-        queue->oldest = batch;
-    queue->newest = batch;
-    queue->batch_count++;
-}
-
-static void unlist_batch(struct slc_queue *queue, struct slc_batch *batch)
-{
-    if (batch->newer)
-        batch->newer->older = batch->older;
-    else
-        queue->newest = batch->older;
-    if (batch->older)
-        batch->older->newer = batch->newer;
-    else
-        queue->oldest = batch->newer;
-    queue->batch_count--;
-}
-
-/* Forget finished batches, the oldest first, until few enough are left. Those
- * whose on_done is still to come or running have next_done pointing to
- * themselves or another one, and stay. */
-static void trim_history(struct slc_queue *queue)
-{
-    struct slc_batch *batch = queue->oldest;
-
-    while (batch && (queue->finished_batches > queue->options.history_max ||
-                     queue->finished_jobs > queue->options.finished_max)) {
-        struct slc_batch *newer = batch->newer;
-
-        if (batch->ended_usec && !batch->next_done) {
-            queue->finished_batches--;
-            queue->finished_jobs -= batch->count;
-            unlist_batch(queue, batch);
-            slc_batch_free(batch);
-        }
-        batch = newer;
-    }
-}
-
-/* The last of its loads is over. A list of these ends with one that points to
- * itself, so that next_done also says "not yet told". */
-static void end_batch(struct slc_batch *batch, struct slc_batch **done)
-{
-    batch->ended_usec = slc_now_usec();
-    batch->next_done = *done ? *done : batch;
-    *done = batch;
-}
-
-/* Without the lock: tell the owners of the batches, then let go of them. */
-static void tell_done(struct slc_queue *queue, struct slc_batch *done)
-{
-    while (done) {
-        struct slc_batch *next = done->next_done == done ? NULL : done->next_done;
-
-        if (done->on_done)
-            done->on_done(done->done_state, done);
-        pthread_mutex_lock(&queue->lock);
-        done->next_done = NULL;
-        queue->finished_batches++;
-        queue->finished_jobs += done->count;
-        trim_history(queue);
-        pthread_mutex_unlock(&queue->lock);
-        done = next;
-    }
-}
-
-/* ---- One load ------------------------------------------------------------ */
-
-static enum slc_job_state state_of(enum slc_ticket_outcome outcome)
-{
-    return outcome == SLC_TICKET_OUTCOME_LOADED    ? SLC_JOB_DONE
-           : outcome == SLC_TICKET_OUTCOME_SKIPPED ? SLC_JOB_SKIPPED
-                                                   : SLC_JOB_FAILED;
-}
-
-static void count_job(struct slc_queue_counts *counts, const struct slc_job *job)
-{
-    counts->done += job->state == SLC_JOB_DONE;
-    counts->failed += job->state == SLC_JOB_FAILED;
-    counts->skipped += job->state == SLC_JOB_SKIPPED;
-    if (job->state == SLC_JOB_DONE) {
-        counts->rows_read += job->rows_read;
-        counts->rows_written += job->rows_written;
-        counts->rows_rejected += job->rows_rejected;
-        counts->duplicate_keys += job->duplicate_keys;
-    }
-    if (job->started_usec)
-        counts->load_usec += job->ended_usec - job->started_usec;
-}
-
-/* What changed against the load before, as JSON; NULL when nothing did. */
-static char *drift_json(const struct slc_drift *drift)
-{
-    struct slc_buf json = {0};
-    char *text;
-
-    if (drift->n_sentences == 0)
-        return NULL;
-    slc_buf_append_byte(&json, '[');
-    for (int i = 0; i < drift->n_sentences; i++) {
-        slc_json_comma(&json);
-        slc_json_text(&json, drift->sentences[i]);
-    }
-    slc_buf_append_byte(&json, ']');
-    text = slc_buf_steal(&json, NULL);
-    slc_buf_release(&json);
-    return text;
-}
-
-/* NULL without memory. */
-static struct slc_error *copy_error(const struct slc_error *error)
-{
-    struct slc_error *copy = malloc(sizeof(*copy));
-
-    if (copy)
-        *copy = *error;
-    return copy;
-}
-
-/* A load is over, with the lock held; its batch is added to `done` when it was
- * the last one. */
-static void end_job(struct slc_queue *queue, struct slc_job *job,
-                    const struct slc_ticket_report *report, struct slc_batch **done)
-{
-    job->state = state_of(report->outcome);
-    job->ended_usec = slc_now_usec();
-    job->status = report->status;
-    snprintf(job->load_dttm, sizeof(job->load_dttm), "%.31s", report->load_dttm);
-    snprintf(job->load_id, sizeof(job->load_id), "%s", report->result.load_id);
-    job->rows_read = report->result.rows_read;
-    job->rows_written = report->result.rows_written;
-    job->rows_rejected = report->result.rows_rejected;
-    job->duplicate_keys = report->result.duplicate_keys;
-    job->drift = drift_json(&report->result.drift);
-    if (job->state == SLC_JOB_FAILED)
-        job->error = copy_error(&report->error);
-    if (report->ticket_error.code != SLC_ERR_NONE)
-        job->ticket_error = copy_error(&report->ticket_error);
-    count_job(&queue->counts, job);
-    slc_names_in_use_remove(&queue->names, job->ticket_name);
-    if (--job->batch->left == 0)
-        end_batch(job->batch, done);
-    pthread_cond_broadcast(&queue->changed);
-}
-
-static void drop_list(struct slc_queue *queue, struct job_list *list, struct slc_batch **done)
-{
-    struct slc_ticket_report report = {.outcome = SLC_TICKET_OUTCOME_FAILED};
-
-    slc_fail(&report.error, SLC_ERR_CANCELLED, "the load was dropped before it began");
-    while (list->first)
-        end_job(queue, take_behind(list, NULL), &report, done);
-}
-
-static bool replica_is_busy(const struct slc_queue *queue, const struct slc_job *job)
-{
-    for (size_t i = 0; i < queue->worker_count; i++)
-        if (queue->workers[i].job && job->replica[0] &&
-            strcmp(queue->workers[i].job->replica, job->replica) == 0)
-            return true;
-    return false;
-}
-
-/* Those whose rest is over wait again; returns when the next one's is, or
- * INT64_MAX. */
-static int64_t wake_rested(struct slc_queue *queue)
-{
-    int64_t now = slc_monotonic_usec(), earliest = INT64_MAX;
-    struct slc_job *previous = NULL;
-
-    for (struct slc_job *job = queue->resting.first, *next; job; job = next) {
-        next = job->next;
-        if (job->rest_until_usec <= now) {
-            append(&queue->waiting, take_behind(&queue->resting, previous));
-            continue;
-        }
-        if (job->rest_until_usec < earliest)
-            earliest = job->rest_until_usec;
-        previous = job;
-    }
-    return earliest;
-}
-
-static struct slc_job *pick(struct slc_queue *queue)
-{
-    struct slc_job *previous = NULL;
-
-    for (struct slc_job *job = queue->waiting.first; job; previous = job, job = job->next)
-        if (!replica_is_busy(queue, job))
-            return take_behind(&queue->waiting, previous);
-    return NULL;
-}
-
-/* Wait, with the lock held, until there is a load; NULL when the queue stops. */
-static struct slc_job *next_job(struct slc_queue *queue)
-{
-    while (!queue->stopping) {
-        int64_t earliest = wake_rested(queue);
-        struct slc_job *job = queue->held ? NULL : pick(queue);
-        struct timespec until = {.tv_sec = (time_t)(earliest / SLC_USEC_PER_SEC),
-                                 .tv_nsec = (long)(earliest % SLC_USEC_PER_SEC * 1000)};
-
-        if (job)
-            return job;
-        if (earliest == INT64_MAX)
-            pthread_cond_wait(&queue->work, &queue->lock);
-        else
-            pthread_cond_timedwait(&queue->work, &queue->lock, &until);
-    }
-    return NULL;
-}
-
-/* With the lock held, which is given up for the time of the load. */
-static void run_job(struct worker *worker, struct slc_job *job)
-{
-    struct slc_queue *queue = worker->queue;
-    struct slc_ticket_report report;
-    struct slc_batch *done = NULL;
-
-    worker->job = job;
-    queue->running++;
-    atomic_store(&worker->cancel, false);
-    job->state = SLC_JOB_RUNNING;
-    if (!job->started_usec)
-        job->started_usec = slc_now_usec();
-    job->attempt.ticket_name = job->ticket_name;
-    job->attempt.force = job->force;
-    job->attempt.fault = job->fault;
-    job->attempt.cancel = &worker->cancel;
-    job->attempt.progress = &job->progress;
-    pthread_mutex_unlock(&queue->lock);
-
-    queue->options.ops->run(worker->state, &job->attempt, &report);
-    if (report.outcome != SLC_TICKET_OUTCOME_WAIT && queue->options.on_finished)
-        queue->options.on_finished(queue->options.finished_state, job, &report);
-
-    pthread_mutex_lock(&queue->lock);
-    worker->job = NULL;
-    queue->running--;
-    if (report.outcome == SLC_TICKET_OUTCOME_WAIT && !atomic_load(&worker->cancel)) {
-        job->state = SLC_JOB_QUEUED;
-        job->rest_until_usec =
-            slc_monotonic_usec() + (report.wait_ms > 0 ? report.wait_ms : 1) * 1000;
-        append(&queue->resting, job);
-        pthread_cond_broadcast(&queue->changed);
-        return;
-    }
-    if (report.outcome == SLC_TICKET_OUTCOME_WAIT) {
-        report.outcome = SLC_TICKET_OUTCOME_FAILED;
-        slc_fail(&report.error, SLC_ERR_CANCELLED, "the load was stopped");
-    }
-    end_job(queue, job, &report, &done);
-    /* Loads of the same replica may have waited for this one. */
-    pthread_cond_broadcast(&queue->work);
-    pthread_mutex_unlock(&queue->lock);
-    tell_done(queue, done);
-    pthread_mutex_lock(&queue->lock);
-}
-
-static void *work(void *argument)
-{
-    struct worker *worker = argument;
-    struct slc_queue *queue = worker->queue;
-    struct slc_job *job;
-
-    if (queue->options.ops->begin)
-        queue->options.ops->begin(worker->state);
-    pthread_mutex_lock(&queue->lock);
-    while ((job = next_job(queue)))
-        run_job(worker, job);
-    pthread_mutex_unlock(&queue->lock);
-    return NULL;
-}
-
-/* ---- The queue ----------------------------------------------------------- */
-
-static void free_queue(struct slc_queue *queue)
-{
-    for (size_t i = 0; queue->workers && i < queue->worker_count; i++)
-        if (queue->workers[i].state)
-            queue->options.ops->close(queue->workers[i].state);
-    while (queue->oldest) {
-        struct slc_batch *batch = queue->oldest;
-
-        unlist_batch(queue, batch);
-        slc_batch_free(batch);
-    }
-    pthread_cond_destroy(&queue->work);
-    pthread_cond_destroy(&queue->changed);
-    pthread_mutex_destroy(&queue->lock);
-    free(queue->workers);
-    free(queue);
-}
-
-static bool init_locks(struct slc_queue *queue)
-{
-    pthread_condattr_t attributes;
-    bool lock, work_cond, changed;
-
-    if (pthread_condattr_init(&attributes) != 0)
+    if (!slc_random_bytes(random, sizeof(random), error))
         return false;
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    lock = pthread_mutex_init(&queue->lock, NULL) == 0;
-    work_cond = lock && pthread_cond_init(&queue->work, &attributes) == 0;
-    changed = work_cond && pthread_cond_init(&queue->changed, &attributes) == 0;
-    if (work_cond && !changed)
-        pthread_cond_destroy(&queue->work);
-    if (lock && !changed)
-        pthread_mutex_destroy(&queue->lock);
-    pthread_condattr_destroy(&attributes);
-    return changed;
-}
-
-static bool start_workers(struct slc_queue *queue, struct slc_error *error)
-{
-    for (size_t i = 0; i < queue->worker_count; i++) {
-        struct worker *worker = &queue->workers[i];
-
-        worker->queue = queue;
-        worker->state = queue->options.ops->open(queue->options.context, error);
-        if (!worker->state)
-            return false;
-        if (pthread_create(&worker->thread, NULL, work, worker) != 0)
-            return slc_fail(error, SLC_ERR_INTERNAL, "cannot start a thread for loads");
-        worker->started = true;
-    }
+    slc_hex_encode(random, sizeof(random), text);
+    slc_owner_name(owner);
+    snprintf(queue->holder, sizeof(queue->holder), "%s/hold/%s", owner, text);
     return true;
 }
 
-struct slc_queue *slc_queue_start(const struct slc_queue_options *options, struct slc_error *error)
+struct slc_queue *slc_queue_open(const struct slc_queue_options *options, struct slc_error *error)
 {
     struct slc_queue *queue = calloc(1, sizeof(*queue));
 
-    if (!queue || !init_locks(queue)) {
+    if (!queue || pthread_mutex_init(&queue->lock, NULL) != 0) {
         free(queue);
         slc_fail(error, SLC_ERR_MEMORY, "no memory for the queue of loads");
         return NULL;
     }
     queue->options = *options;
-    if (!options->waiting_max)
-        queue->options.waiting_max = WAITING_DEFAULT;
-    if (!options->history_max)
-        queue->options.history_max = HISTORY_DEFAULT;
-    if (!options->finished_max)
-        queue->options.finished_max = FINISHED_DEFAULT;
-    queue->worker_count = options->workers < 1             ? 1
-                          : options->workers > WORKERS_MAX ? WORKERS_MAX
-                                                           : options->workers;
-    queue->workers = calloc(queue->worker_count, sizeof(*queue->workers));
-    if (!queue->workers) {
-        free_queue(queue);
+    queue->url = *options->redis_url;
+    fill_in(&queue->options);
+    queue->options.redis_url = &queue->url;
+    queue->options.registry_key = NULL;
+    queue->base = slc_script_base(options->registry_key);
+    queue->pool = slc_redis_pool_new(&queue->url, queue->options.connections,
+                                     queue->options.timeout_ms, error);
+    if (!queue->base)
         slc_fail(error, SLC_ERR_MEMORY, "no memory for the queue of loads");
-        return NULL;
-    }
-    if (!start_workers(queue, error)) {
-        slc_queue_stop(queue, 0);
-        return NULL;
-    }
-    return queue;
+    if (queue->base && queue->pool && name_holder(queue, error))
+        return queue;
+    slc_queue_close(queue);
+    return NULL;
 }
 
-static bool admit(const struct slc_queue *queue, size_t count, struct slc_error *error)
+void slc_queue_close(struct slc_queue *queue)
 {
-    size_t there = queue->waiting.count + queue->resting.count + queue->running;
+    if (!queue)
+        return;
+    slc_listener_stop(queue->listener);
+    slc_redis_pool_free(queue->pool);
+    slc_redis_url_wipe(&queue->url);
+    pthread_mutex_destroy(&queue->lock);
+    free(queue->base);
+    free(queue);
+}
 
-    if (queue->stopping)
-        return slc_fail(error, SLC_ERR_CANCELLED, "the service is stopping");
-    if (there + count > queue->options.waiting_max)
-        return slc_fail(error, SLC_ERR_LIMIT, "%zu loads are waiting already; try again later",
-                        there);
+/* While the queue is held here: say so again, before it runs out. */
+static void renew_hold(void *state, struct slc_redis *redis)
+{
+    struct slc_queue *queue = state;
+    char text[SLC_NUM_TEXT_BYTES];
+    bool held;
+
+    pthread_mutex_lock(&queue->lock);
+    held = queue->held > 0;
+    pthread_mutex_unlock(&queue->lock);
+    if (held)
+        (void)slc_script_call(redis, queue->base, NULL, NULL, SLC_STR("hold"),
+                              slc_str_from(queue->holder), slc_script_number(text, SLC_HOLD_MS));
+}
+
+/* The listener, started when it is needed first; NULL on failure. */
+static struct slc_listener *listener_of(struct slc_queue *queue, struct slc_error *error)
+{
+    struct slc_listener_options options = {.url = &queue->url,
+                                           .base = queue->base,
+                                           .timeout_ms = queue->options.timeout_ms,
+                                           .on_tick = renew_hold,
+                                           .state = queue};
+    struct slc_listener *listener;
+
+    pthread_mutex_lock(&queue->lock);
+    if (!queue->listener)
+        queue->listener = slc_listener_start(&options, error);
+    listener = queue->listener;
+    pthread_mutex_unlock(&queue->lock);
+    return listener;
+}
+
+/* ---- Submitting -------------------------------------------------------------- */
+
+/* One HSET of some requests, from the one of index `first`. */
+static bool append_requests(struct slc_redis *redis, struct slc_str key,
+                            const struct slc_queue_submission *submission, size_t first,
+                            size_t count, struct slc_error *error)
+{
+    struct slc_str argv[2 + 2 * REQUESTS_A_COMMAND] = {SLC_STR("HSET"), key};
+    size_t ends[2 * REQUESTS_A_COMMAND], at = 0;
+    SLC_AUTO_BUF struct slc_buf text = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        slc_buf_printf(&text, "r%zu", first + i);
+        ends[2 * i] = text.len;
+        slc_record_request(&text, &submission->requests[first + i]);
+        ends[2 * i + 1] = text.len;
+    }
+    if (text.failed)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for %zu loads", submission->count);
+    for (size_t i = 0; i < 2 * count; i++) {
+        argv[2 + i] = (struct slc_str){.data = text.data + at, .len = ends[i] - at};
+        at = ends[i];
+    }
+    return slc_redis_append(redis, 2 + 2 * count, argv, error);
+}
+
+/* The requests, then the call that makes a batch of them, in one go. */
+static bool send_batch(struct slc_queue *queue, struct slc_redis *redis, struct slc_str key,
+                       const struct slc_queue_submission *submission, size_t argc,
+                       const struct slc_str argv[], struct slc_reply **ret, struct slc_error *error)
+{
+    char ttl[SLC_NUM_TEXT_BYTES];
+
+    for (size_t first = 0; first < submission->count; first += REQUESTS_A_COMMAND) {
+        size_t left = submission->count - first;
+
+        if (!append_requests(redis, key, submission, first,
+                             left < REQUESTS_A_COMMAND ? left : REQUESTS_A_COMMAND, error))
+            return false;
+    }
+    if (!slc_redis_append_call(redis, error, SLC_STR("PEXPIRE"), key,
+                               slc_script_number(ttl, UNSUBMITTED_MS)) ||
+        !slc_script_append(redis, queue->base, argc, argv, error))
+        return false;
+    while (slc_redis_outstanding(redis) > 1) {
+        SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+
+        if (!slc_redis_read(redis, &reply, error) ||
+            !slc_reply_check(reply, slc_redis_where(redis), error))
+            return false;
+    }
+    return slc_script_read(redis, queue->base, argc, argv, ret, error);
+}
+
+static bool read_receipt(const struct slc_reply *reply, const char *id,
+                         struct slc_queue_receipt *receipt, struct slc_error *error)
+{
+    int64_t taken;
+
+    if (reply->type != SLC_REPLY_ARRAY || reply->count < 1)
+        return slc_fail(error, SLC_ERR_SERVER, "Redis answered a submission with something else");
+    taken = reply->items[0].integer;
+    if (taken == -1)
+        return slc_fail(error, SLC_ERR_CANCELLED,
+                        "replicas are being unregistered; try again later");
+    if (taken < 0 || reply->count < 2)
+        return slc_fail(error, SLC_ERR_LIMIT,
+                        "%" PRId64 " loads are waiting already; try again later",
+                        reply->count < 2 ? 0 : reply->items[1].integer);
+    *receipt =
+        (struct slc_queue_receipt){.taken = (size_t)taken, .wait_ms = reply->items[1].integer};
+    snprintf(receipt->id, sizeof(receipt->id), "%s", id);
     return true;
 }
 
-/* All or nothing: false when memory ran out. */
-static bool add_names(struct slc_queue *queue, const struct slc_batch *batch)
+static bool submit(struct slc_queue *queue, const char *id,
+                   const struct slc_queue_submission *submission, struct slc_queue_receipt *receipt,
+                   struct slc_error *error)
 {
-    for (size_t i = 0; i < batch->count; i++) {
-        if (slc_names_in_use_add(&queue->names, batch->jobs[i].ticket_name))
-            continue;
-        while (i > 0)
-            slc_names_in_use_remove(&queue->names, batch->jobs[--i].ticket_name);
+    struct slc_redis *redis;
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+    SLC_AUTO_BUF struct slc_buf key = {0};
+    char home[SLC_INBOX_HOME_BYTES], numbers[4][SLC_NUM_TEXT_BYTES];
+    bool lagging = false, good;
+
+    slc_buf_printf(&key, "%s:batch:%s", queue->base, id);
+    if (key.failed)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for %zu loads", submission->count);
+    slc_inbox_home(queue->options.inbox, home, &lagging);
+    redis = slc_redis_pool_take(queue->pool, error);
+    if (!redis)
+        return false;
+    {
+        const struct slc_str argv[] = {
+            SLC_STR("submit"),
+            slc_str_from(id),
+            slc_script_number(numbers[0], (int64_t)submission->count),
+            submission->force ? SLC_STR("1") : SLC_STR("0"),
+            submission->once ? SLC_STR("1") : SLC_STR("0"),
+            lagging ? SLC_STR("1") : SLC_STR("0"),
+            slc_str_from(home),
+            slc_script_number(numbers[1], queue->options.waiting_max),
+            slc_script_number(numbers[2], queue->options.history_max),
+            slc_script_number(numbers[3], queue->options.history_ttl_sec)};
+
+        good = send_batch(queue, redis, slc_buf_view(&key), submission,
+                          sizeof(argv) / sizeof(argv[0]), argv, &reply, error);
+    }
+    slc_redis_pool_give(queue->pool, redis);
+    return good && read_receipt(reply, id, receipt, error);
+}
+
+bool slc_queue_submit(struct slc_queue *queue, const struct slc_queue_submission *submission,
+                      struct slc_queue_receipt *receipt, struct slc_error *error)
+{
+    struct slc_queue_receipt got = {.wait_ms = -1};
+    unsigned char random[(SLC_BATCH_ID_BYTES - 1) / 2];
+    struct slc_listener *listener = NULL;
+    char id[SLC_BATCH_ID_BYTES];
+
+    if (submission->once && submission->count == 0) {
+        if (receipt)
+            *receipt = got;
+        return true;
+    }
+    if (!slc_random_bytes(random, sizeof(random), error))
+        return false;
+    slc_hex_encode(random, sizeof(random), id);
+    if (submission->on_done) {
+        listener = listener_of(queue, error);
+        if (!listener)
+            return false;
+        if (!slc_listener_wait(listener, id, submission->on_done, submission->done_state))
+            return slc_fail(error, SLC_ERR_MEMORY, "no memory for %zu loads", submission->count);
+    }
+    if (!submit(queue, id, submission, &got, error)) {
+        if (listener)
+            slc_listener_forget(listener, id);
         return false;
     }
+    if (listener)
+        slc_listener_submitted(listener, id);
+    if (got.taken == 0 && submission->once)
+        got.id[0] = '\0';
+    if (receipt)
+        *receipt = got;
     return true;
 }
 
-bool slc_queue_submit(struct slc_queue *queue, const struct slc_queue_request *requests,
-                      size_t count, bool force,
-                      void (*on_done)(void *state, const struct slc_batch *batch), void *done_state,
-                      char ret_id[SLC_BATCH_ID_BYTES], struct slc_error *error)
+/* ---- Following ------------------------------------------------------------------ */
+
+/* Redis has the batch; and something happens to it, so that its followers are
+ * told how it stands. */
+static bool nudge(struct slc_queue *queue, const char *id, struct slc_error *error)
 {
-    struct slc_batch *batch = slc_batch_make(requests, count, force, error), *done = NULL;
+    struct slc_redis *redis = slc_redis_pool_take(queue->pool, error);
+    struct slc_batch *batch;
+    SLC_AUTO_BUF struct slc_buf key = {0};
     bool good;
 
-    if (!batch)
+    if (!redis)
         return false;
-    batch->on_done = on_done;
-    batch->done_state = done_state;
-    if (ret_id)
-        memcpy(ret_id, batch->id, sizeof(batch->id));
-    pthread_mutex_lock(&queue->lock);
-    good = admit(queue, count, error) &&
-           (add_names(queue, batch) ||
-            slc_fail(error, SLC_ERR_MEMORY, "no memory for %zu loads", count));
-    if (good) {
-        list_batch(queue, batch);
-        for (size_t i = 0; i < count; i++)
-            append(&queue->waiting, &batch->jobs[i]);
-        if (count == 0)
-            end_batch(batch, &done);
-        pthread_cond_broadcast(&queue->work);
-    }
-    pthread_mutex_unlock(&queue->lock);
-    if (!good)
-        slc_batch_free(batch);
-    tell_done(queue, done);
+    batch = slc_batch_read(redis, queue->base, id, false, error);
+    slc_buf_printf(&key, "%s:events", queue->base);
+    good = batch && !key.failed &&
+           slc_redis_call(redis, NULL, error, SLC_STR("XADD"), slc_buf_view(&key),
+                          SLC_STR("MAXLEN"), SLC_STR("~"), SLC_STR("4096"), SLC_STR("*"),
+                          batch->ended_usec ? SLC_STR("over") : SLC_STR("batch"), slc_str_from(id));
+    slc_batch_free(batch);
+    slc_redis_pool_give(queue->pool, redis);
     return good;
 }
 
-bool slc_queue_has(struct slc_queue *queue, const char *ticket_name)
+struct slc_queue_follower *slc_queue_follow(struct slc_queue *queue, const char *id,
+                                            void (*on_change)(void *state, bool over), void *state,
+                                            struct slc_error *error)
 {
-    bool has;
+    struct slc_listener *listener = listener_of(queue, error);
+    struct slc_queue_follower *follower;
 
-    pthread_mutex_lock(&queue->lock);
-    has = slc_names_in_use_has(&queue->names, ticket_name);
-    pthread_mutex_unlock(&queue->lock);
-    return has;
-}
-
-bool slc_queue_see(struct slc_queue *queue, const char *id,
-                   void (*see)(void *state, const struct slc_batch *batch), void *state)
-{
-    bool found = id == NULL;
-
-    pthread_mutex_lock(&queue->lock);
-    for (const struct slc_batch *batch = queue->newest; batch; batch = batch->older) {
-        if (id && strcmp(id, batch->id) != 0)
-            continue;
-        see(state, batch);
-        found = true;
-        if (id)
-            break;
+    if (!listener)
+        return NULL;
+    follower = slc_listener_follow(listener, id, on_change, state);
+    if (!follower) {
+        slc_fail(error, SLC_ERR_MEMORY, "no memory to follow a load");
+        return NULL;
     }
-    pthread_mutex_unlock(&queue->lock);
-    return found;
+    if (nudge(queue, id, error))
+        return follower;
+    slc_listener_unfollow(listener, follower);
+    return NULL;
 }
 
-void slc_queue_counts(struct slc_queue *queue, struct slc_queue_counts *ret_counts)
+void slc_queue_unfollow(struct slc_queue *queue, struct slc_queue_follower *follower)
 {
-    pthread_mutex_lock(&queue->lock);
-    *ret_counts = queue->counts;
-    ret_counts->waiting = queue->waiting.count + queue->resting.count;
-    ret_counts->running = queue->running;
-    pthread_mutex_unlock(&queue->lock);
+    if (follower)
+        slc_listener_unfollow(queue->listener, follower);
 }
 
-static void cancel_running(struct slc_queue *queue)
+/* ---- Counting -------------------------------------------------------------------- */
+
+bool slc_queue_counts(struct slc_queue *queue, struct slc_queue_counts *ret_counts,
+                      struct slc_error *error)
 {
-    for (size_t i = 0; i < queue->worker_count; i++)
-        if (queue->workers[i].job)
-            atomic_store(&queue->workers[i].cancel, true);
+    struct slc_redis *redis = slc_redis_pool_take(queue->pool, error);
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+    SLC_AUTO_BUF struct slc_buf key = {0};
+    struct slc_queue_counts counts = {0};
+    const struct {
+        const char *field;
+        int64_t *number;
+    } numbers[] = {{"waiting", &counts.waiting},
+                   {"running", &counts.running},
+                   {"done", &counts.done},
+                   {"failed", &counts.failed},
+                   {"skipped", &counts.skipped},
+                   {"retaken", &counts.retaken},
+                   {"rows_read", &counts.rows_read},
+                   {"rows_written", &counts.rows_written},
+                   {"rows_rejected", &counts.rows_rejected},
+                   {"duplicate_keys", &counts.duplicate_keys},
+                   {"load_usec", &counts.load_usec}};
+    bool good;
+
+    if (!redis)
+        return false;
+    slc_buf_printf(&key, "%s:counts", queue->base);
+    good = slc_redis_call(redis, &reply, error, SLC_STR("HGETALL"), slc_buf_view(&key));
+    slc_redis_pool_give(queue->pool, redis);
+    if (!good)
+        return false;
+    for (size_t i = 0; i + 1 < reply->count; i += 2)
+        for (size_t n = 0; n < sizeof(numbers) / sizeof(numbers[0]); n++)
+            if (slc_str_is(reply->items[i].text, numbers[n].field))
+                (void)slc_parse_int64(reply->items[i + 1].text.data, reply->items[i + 1].text.len,
+                                      numbers[n].number);
+    *ret_counts = counts;
+    return true;
 }
 
-void slc_queue_hold(struct slc_queue *queue)
-{
-    struct slc_batch *done = NULL;
+/* ---- Holding ---------------------------------------------------------------------- */
 
+/* Loads of workers that are gone would never stop by themselves: taken over while
+ * the queue is held, they end. */
+static bool reap(struct slc_queue *queue, struct slc_redis *redis, struct slc_error *error)
+{
+    SLC_CLEANUP(slc_pending_release) struct slc_pending_list list = {0};
+    bool good = slc_pending_look(redis, queue->base, "*", &list, error);
+
+    for (size_t i = 0; good && i < list.count; i++)
+        if (slc_pending_is_dead(&list.items[i], queue->options.lease_ms))
+            good = slc_pending_claim(redis, queue->base, &list.items[i], queue->holder, "", NULL,
+                                     error);
+    return good;
+}
+
+/* Drop what waits, and wait for what runs. */
+static bool empty(struct slc_queue *queue, struct slc_redis *redis, struct slc_error *error)
+{
+    int64_t start_usec = slc_monotonic_usec(), reaped_usec = start_usec;
+    int64_t end_usec = start_usec + HOLD_PATIENCE_MS * INT64_C(1000);
+
+    for (;;) {
+        SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+        struct timespec nap = {.tv_nsec = HOLD_LOOK_MS * 1000000};
+        int64_t now;
+
+        if (!slc_script_call(redis, queue->base, &reply, error, SLC_STR("drop"),
+                             slc_str_from(queue->holder)))
+            return false;
+        if (reply->type != SLC_REPLY_ARRAY || reply->count != 2)
+            return slc_fail(error, SLC_ERR_SERVER, "Redis answered a script with something else");
+        if (reply->items[0].integer > 0)
+            continue;
+        if (reply->items[1].integer <= 0)
+            return true;
+        now = slc_monotonic_usec();
+        if (now > end_usec)
+            return slc_fail(error, SLC_ERR_TIMEOUT, "a load that runs does not stop");
+        if (now - reaped_usec > HOLD_REAP_MS * INT64_C(1000)) {
+            reaped_usec = now;
+            if (!reap(queue, redis, error))
+                return false;
+        }
+        nanosleep(&nap, NULL);
+    }
+}
+
+bool slc_queue_hold(struct slc_queue *queue, struct slc_error *error)
+{
+    char text[SLC_NUM_TEXT_BYTES];
+    struct slc_redis *redis;
+    bool good;
+
+    if (!listener_of(queue, error) || !(redis = slc_redis_pool_take(queue->pool, error)))
+        return false;
     pthread_mutex_lock(&queue->lock);
     queue->held++;
-    drop_list(queue, &queue->waiting, &done);
-    cancel_running(queue);
-    while (queue->running > 0)
-        pthread_cond_wait(&queue->changed, &queue->lock);
-    /* One that ran may have stepped aside, and back again. */
-    drop_list(queue, &queue->waiting, &done);
-    drop_list(queue, &queue->resting, &done);
     pthread_mutex_unlock(&queue->lock);
-    tell_done(queue, done);
+    good = slc_script_call(redis, queue->base, NULL, error, SLC_STR("hold"),
+                           slc_str_from(queue->holder), slc_script_number(text, SLC_HOLD_MS)) &&
+           empty(queue, redis, error);
+    slc_redis_pool_give(queue->pool, redis);
+    if (!good)
+        slc_queue_resume(queue);
+    return good;
 }
 
 void slc_queue_resume(struct slc_queue *queue)
 {
+    struct slc_redis *redis;
+    bool last;
+
     pthread_mutex_lock(&queue->lock);
-    queue->held--;
-    pthread_cond_broadcast(&queue->work);
+    last = --queue->held == 0;
     pthread_mutex_unlock(&queue->lock);
-}
-
-/* Wait, with the lock held, until nothing runs, the time is over or somebody is
- * in a hurry. */
-static void wait_idle(struct slc_queue *queue, int64_t graceful_usec)
-{
-    int64_t end_usec = slc_monotonic_usec() + graceful_usec, now;
-
-    while (queue->running > 0 && (now = slc_monotonic_usec()) < end_usec) {
-        int64_t look_usec = end_usec - now > HURRY_LOOK_USEC ? now + HURRY_LOOK_USEC : end_usec;
-        struct timespec look = {.tv_sec = (time_t)(look_usec / SLC_USEC_PER_SEC),
-                                .tv_nsec = (long)(look_usec % SLC_USEC_PER_SEC * 1000)};
-        bool hurry;
-
-        pthread_cond_timedwait(&queue->changed, &queue->lock, &look);
-        if (queue->running == 0 || !queue->options.must_hurry)
-            continue;
-        pthread_mutex_unlock(&queue->lock);
-        hurry = queue->options.must_hurry(queue->options.hurry_state);
-        pthread_mutex_lock(&queue->lock);
-        if (hurry)
-            return;
-    }
-}
-
-bool slc_queue_stop(struct slc_queue *queue, int64_t graceful_usec)
-{
-    struct slc_batch *done = NULL;
-    bool idle;
-
-    if (!queue)
-        return true;
-    pthread_mutex_lock(&queue->lock);
-    queue->stopping = true;
-    drop_list(queue, &queue->waiting, &done);
-    drop_list(queue, &queue->resting, &done);
-    pthread_cond_broadcast(&queue->work);
-    wait_idle(queue, graceful_usec);
-    idle = queue->running == 0;
-    cancel_running(queue);
-    pthread_mutex_unlock(&queue->lock);
-    tell_done(queue, done);
-    for (size_t i = 0; i < queue->worker_count; i++)
-        if (queue->workers[i].started)
-            pthread_join(queue->workers[i].thread, NULL);
-    /* What stepped aside in the last moment. */
-    done = NULL;
-    pthread_mutex_lock(&queue->lock);
-    drop_list(queue, &queue->resting, &done);
-    pthread_mutex_unlock(&queue->lock);
-    tell_done(queue, done);
-    free_queue(queue);
-    return idle;
+    redis = last ? slc_redis_pool_take(queue->pool, NULL) : NULL;
+    if (!redis)
+        return; /* it runs out by itself */
+    (void)slc_script_call(redis, queue->base, NULL, NULL, SLC_STR("resume"),
+                          slc_str_from(queue->holder));
+    slc_redis_pool_give(queue->pool, redis);
 }

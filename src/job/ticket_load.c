@@ -7,8 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/num.h"
+#include "job/record.h"
 #include "source/names.h"
 #include "store/store.h"
+
+/* While a larger file is loaded, its ticket says REGISTERED. */
+enum { REGISTER_FIRST_BYTES = 1 << 20 };
 
 struct slc_ticket_loader {
     struct slc_ticket_loader_options options;
@@ -126,6 +131,11 @@ static void change_ticket(struct work *work, const struct slc_ticket_change *cha
     SLC_AUTO_TICKET struct slc_ticket *now = NULL;
     enum slc_rewrite rewrite;
 
+    if (work->attempt->may_end && !work->attempt->may_end(work->attempt->end_state)) {
+        slc_fail(&report->ticket_error, SLC_ERR_CONFLICT,
+                 "another worker has taken this load over; the ticket is left to it");
+        return;
+    }
     if (!slc_inbox_change(work->loader->options.inbox, work->loader->redis,
                           work->attempt->ticket_name, work->on_disk, change, &rewrite, &now,
                           &report->ticket_error))
@@ -141,30 +151,58 @@ static void change_ticket(struct work *work, const struct slc_ticket_change *cha
                  "the ticket was removed while it was worked on");
 }
 
+/* The ticket is the one that the load was asked for. */
+static bool is_that_version(const struct work *work)
+{
+    char version[SLC_JOB_VERSION_BYTES];
+
+    slc_ticket_version(work->on_disk, version);
+    return work->attempt->version && strcmp(version, work->attempt->version) == 0;
+}
+
+/* A state that asks for a load. */
+static bool asks_for_load(const struct work *work, const struct slc_ticket *counts)
+{
+    enum slc_ticket_status next, status = slc_ticket_status(counts);
+
+    return slc_ticket_next_status(status, SLC_TICKET_LOAD, work->attempt->force, &next) ||
+           (work->attempt->accept_ready && status == SLC_TICKET_READY);
+}
+
 /* The ticket is still to be read, is it gone, or does its state not ask for a
  * load? False: the report says which. */
-static bool may_be_loaded(struct work *work)
+static bool read_ticket(struct work *work)
 {
     struct slc_ticket_report *report = work->report;
-    const struct slc_ticket *counts;
-    enum slc_ticket_status next;
 
     if (!slc_inbox_read(work->loader->options.inbox, work->loader->redis,
                         work->attempt->ticket_name, &work->on_disk, &work->overlaid,
                         &report->error)) {
         bool gone = report->error.code == SLC_ERR_NOT_FOUND;
 
-        report->outcome = gone ? SLC_TICKET_OUTCOME_SKIPPED : SLC_TICKET_OUTCOME_FAILED;
+        report->outcome = work->attempt->elsewhere ? SLC_TICKET_OUTCOME_PASS
+                          : gone                   ? SLC_TICKET_OUTCOME_SKIPPED
+                                                   : SLC_TICKET_OUTCOME_FAILED;
         return false;
     }
-    counts = work->overlaid ? work->overlaid : work->on_disk;
+    if (work->attempt->elsewhere && !is_that_version(work)) {
+        report->outcome = SLC_TICKET_OUTCOME_PASS;
+        return false;
+    }
+    return true;
+}
+
+static bool may_be_loaded(struct work *work)
+{
+    struct slc_ticket_report *report = work->report;
+    const struct slc_ticket *counts = work->overlaid ? work->overlaid : work->on_disk;
+
     note_ticket(report, counts);
     if (work->attempt->fault) {
         report->error = *work->attempt->fault;
         return false;
     }
-    if (!slc_ticket_next_status(slc_ticket_status(counts), SLC_TICKET_LOAD, work->attempt->force,
-                                &next)) {
+    if (!asks_for_load(work, counts)) {
         report->outcome = SLC_TICKET_OUTCOME_SKIPPED;
         return false;
     }
@@ -234,6 +272,28 @@ static bool apply_sheet(struct slc_config *config, const struct slc_ticket *tick
            slc_config_set_value(config, "reader.sheet", sheet, "the ticket's sheet", error);
 }
 
+/* So that who looks at the directory meanwhile sees that it was noticed. Small
+ * files are loaded in the time that this takes. */
+static bool register_first(struct work *work, struct slc_error *error)
+{
+    struct slc_ticket_change change = {.status = SLC_TICKET_REGISTERED};
+    struct slc_str key = slc_inbox_registry_key(work->loader->options.inbox);
+    enum slc_rewrite rewrite;
+    struct stat status;
+
+    if (work->report->status != SLC_TICKET_READY || fstat(work->fd, &status) != 0 ||
+        status.st_size < REGISTER_FIRST_BYTES)
+        return true;
+    if (!slc_store_register(work->loader->redis, key, work->replica, error) ||
+        !slc_inbox_change(work->loader->options.inbox, work->loader->redis,
+                          work->attempt->ticket_name, work->on_disk, &change, &rewrite, NULL,
+                          error))
+        return false;
+    if (rewrite == SLC_REWRITE_DONE || rewrite == SLC_REWRITE_READ_ONLY)
+        work->report->status = SLC_TICKET_REGISTERED;
+    return true;
+}
+
 static bool run_load(struct work *work, struct slc_error *error)
 {
     SLC_AUTO_CONFIG struct slc_config *config = slc_config_clone(work->loader->options.config);
@@ -247,6 +307,7 @@ static bool run_load(struct work *work, struct slc_error *error)
         .redis = work->loader->redis,
         .rejects_dir_fd = slc_stream_dir_fd(slc_inbox_dir_stream(work->dir)),
         .load_dttm = work->stamp,
+        .load_id = work->attempt->load_id,
         .cancel = work->attempt->cancel,
         .progress = work->attempt->progress,
     };
@@ -275,12 +336,72 @@ static bool load_file(struct work *work, struct slc_error *error)
     if (work->report->outcome == SLC_TICKET_OUTCOME_WAIT)
         return true;
     slc_stamp_now(work->stamp);
-    if (!run_load(work, error))
+    if (!register_first(work, error) || !run_load(work, error))
         return false;
     work->report->outcome = SLC_TICKET_OUTCOME_LOADED;
     work->report->status = SLC_TICKET_PROCESSED;
     snprintf(work->report->load_dttm, sizeof(work->report->load_dttm), "%s", work->stamp);
     change_ticket(work, &change);
+    return true;
+}
+
+/* ---- What an earlier attempt has done ------------------------------------- */
+
+static bool is_listed(const char *ids, struct slc_str id)
+{
+    return id.len == SLC_LOAD_ID_BYTES - 1 && memmem(ids, strlen(ids), id.data, id.len) != NULL;
+}
+
+static int64_t meta_number(const struct slc_meta *meta, const char *field)
+{
+    struct slc_str text = slc_meta_get(meta, field);
+    int64_t number = 0;
+
+    (void)slc_parse_int64(text.data ? text.data : "", text.len, &number);
+    return number;
+}
+
+static void report_meta(struct work *work, const struct slc_meta *meta)
+{
+    struct slc_load_result *result = &work->report->result;
+
+    snprintf(result->load_id, sizeof(result->load_id), "%.*s",
+             SLC_STR_ARG(slc_meta_get(meta, "LOAD_ID")));
+    result->rows_read = meta_number(meta, "ROWS_READ");
+    result->rows_written = meta_number(meta, "ROWS_WRITTEN");
+    result->rows_rejected = meta_number(meta, "ROWS_REJECTED");
+    result->duplicate_keys = meta_number(meta, "DUPLICATE_KEYS");
+    snprintf(work->stamp, sizeof(work->stamp), "%.*s",
+             SLC_STR_ARG(slc_meta_get(meta, "LOAD_DTTM")));
+    work->report->outcome = SLC_TICKET_OUTCOME_LOADED;
+    work->report->status = SLC_TICKET_PROCESSED;
+    snprintf(work->report->load_dttm, sizeof(work->report->load_dttm), "%s", work->stamp);
+}
+
+/* The rows of an attempt whose worker died behind its commit are in place: only
+ * the ticket is to be brought up to date, unless that was done, too. True: see the report. */
+static bool adopt(struct work *work)
+{
+    static const char *const wanted[] = {"LOAD_ID",      "LOAD_DTTM",     "ROWS_READ",
+                                         "ROWS_WRITTEN", "ROWS_REJECTED", "DUPLICATE_KEYS"};
+    struct slc_ticket_change change = {.status = SLC_TICKET_PROCESSED, .load_dttm = work->stamp};
+    SLC_CLEANUP(slc_meta_release) struct slc_meta meta = {0};
+    struct slc_str replica;
+    bool marked;
+
+    if (!work->attempt->earlier || !work->attempt->earlier[0] || !work->attempt->version ||
+        !slc_replica_name_of_file(slc_ticket_file_name(work->on_disk), &replica, NULL) ||
+        !slc_store_meta(work->loader->redis, replica, wanted, sizeof(wanted) / sizeof(wanted[0]),
+                        &meta, NULL) ||
+        !is_listed(work->attempt->earlier, slc_meta_get(&meta, "LOAD_ID")))
+        return false;
+    marked = slc_ticket_status(work->on_disk) == SLC_TICKET_PROCESSED &&
+             slc_str_eq(slc_ticket_load_dttm(work->on_disk), slc_meta_get(&meta, "LOAD_DTTM"));
+    if (!marked && !is_that_version(work))
+        return false; /* another ticket is in its place by now */
+    report_meta(work, &meta);
+    if (!marked)
+        change_ticket(work, &change);
     return true;
 }
 
@@ -316,13 +437,16 @@ static void attempt_ticket(struct work *work)
     }
     if (!connect_patiently(work, &report->error))
         return;
-    if (!may_be_loaded(work)) {
-        if (work->attempt->fault && !work->on_disk)
-            report->error = *work->attempt->fault; /* the reason that was found first */
-    } else {
-        work->dir = slc_inbox_take(work->loader->options.inbox, &report->error);
-        if (work->dir && load_file(work, &report->error))
+    if (read_ticket(work)) {
+        if (adopt(work))
             return;
+        if (may_be_loaded(work)) {
+            work->dir = slc_inbox_take(work->loader->options.inbox, &report->error);
+            if (work->dir && load_file(work, &report->error))
+                return;
+        }
+    } else if (work->attempt->fault && report->outcome == SLC_TICKET_OUTCOME_FAILED) {
+        report->error = *work->attempt->fault; /* the reason that was found first */
     }
     if (report->outcome == SLC_TICKET_OUTCOME_FAILED)
         mark_failed(work);
@@ -334,6 +458,9 @@ void slc_ticket_load(struct slc_ticket_loader *loader, struct slc_ticket_try *at
     struct work work = {.loader = loader, .attempt = attempt, .report = report, .fd = -1};
 
     memset(report, 0, sizeof(*report));
+    /* Its rows and its lease of the replica are in the way. */
+    if (attempt->earlier && attempt->earlier[0])
+        loader->swept = false;
     attempt_ticket(&work);
     /* A load that lost its Redis could not clean up behind itself. */
     if (report->outcome == SLC_TICKET_OUTCOME_FAILED && report->error.class == SLC_CLASS_RETRY)

@@ -25,6 +25,7 @@ enum slc_ticket_outcome {
     SLC_TICKET_OUTCOME_FAILED,  /* report->error says why */
     SLC_TICKET_OUTCOME_SKIPPED, /* its state does not ask for a load (any more), or it is gone */
     SLC_TICKET_OUTCOME_WAIT,    /* the data file still grows: call again after wait_ms */
+    SLC_TICKET_OUTCOME_PASS,    /* `elsewhere`, and that ticket is not seen here */
 };
 
 /* A growing file is waited for so long, then its ticket fails. */
@@ -35,8 +36,20 @@ struct slc_ticket_try {
     const char *ticket_name;
     bool force;                    /* whatever its state is */
     const struct slc_error *fault; /* found before: only mark the ticket; NULL: none */
-    struct slc_settle settle;      /* zeroed before the first try */
-    int64_t first_usec;            /* monotonic, set by the first try; 0 before */
+    bool accept_ready;             /* a READY ticket need not be REGISTERED first */
+    /* What the ticket asked for when the load was asked for (job/record.h); NULL: not known. */
+    const char *version;
+    bool elsewhere;      /* it was seen in another directory: here only that very version is it */
+    const char *load_id; /* for the load; NULL: it makes one */
+    /* Ids of loads of earlier attempts, with spaces between, that came to no end: when one of
+     * them is in the replica, that was done and is not done again. NULL: none. */
+    const char *earlier;
+    /* Asked before the ticket is changed: false when somebody else does this load by now, and
+     * the ticket is left alone. NULL: it may be. */
+    bool (*may_end)(void *state);
+    void *end_state;
+    struct slc_settle settle; /* zeroed before the first try */
+    int64_t first_usec;       /* monotonic, set by the first try; 0 before */
     const atomic_bool *cancel;
     struct slc_load_progress *progress;
 };

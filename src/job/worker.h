@@ -31,7 +31,9 @@
 /* How a load is done. Each thread has a state of its own. */
 struct slc_worker_ops {
     void *(*open)(void *context, struct slc_error *error); /* NULL on failure */
-    void (*begin)(void *state); /* on the thread, before its first load; may be NULL */
+    /* On the thread, before its first load, and again when Redis was away or a load
+     * failed for a reason that may pass: to clear up. May be NULL. */
+    void (*begin)(void *state);
     void (*run)(void *state, struct slc_ticket_try *attempt, struct slc_ticket_report *report);
     void (*close)(void *state);
 };
@@ -65,6 +67,9 @@ struct slc_worker_options {
     size_t threads;   /* 0 means 1 */
     int attempts;     /* 0 means 3 */
     int64_t lease_ms; /* 0 means 15000 */
+    /* How long the end of a load is tried to be told to a Redis that is away; behind
+     * that the load is another worker's. */
+    int64_t patience_ms;
     struct slc_worker_hook hook;
 };
 

@@ -552,6 +552,20 @@ static bool may_try_again(struct load *load, struct patience *patience, const st
            patience->left_usec > 0 && ++patience->tries < MOST_TRIES;
 }
 
+static bool name_load(struct load *load, struct slc_error *error)
+{
+    unsigned char id[16];
+
+    if (load->job->load_id) {
+        snprintf(load->result->load_id, sizeof(load->result->load_id), "%s", load->job->load_id);
+        return true;
+    }
+    if (!slc_random_bytes(id, sizeof(id), error))
+        return false;
+    slc_hex_encode(id, sizeof(id), load->result->load_id);
+    return true;
+}
+
 /* Deliver; when Redis fails in a way that may pass, wait for it and begin the
  * delivery again until redis.patience is used up. The load keeps its id, so
  * that what a try left behind is removed by the next. */
@@ -561,11 +575,9 @@ static bool deliver_with_patience(struct load *load, struct slc_error *error)
         .left_usec = full_patience_usec(load),
         .pause_ms = FIRST_PAUSE_MS,
     };
-    unsigned char id[16];
 
-    if (!slc_random_bytes(id, sizeof(id), error))
+    if (!name_load(load, error))
         return false;
-    slc_hex_encode(id, sizeof(id), load->result->load_id);
     for (;;) {
         struct slc_error why = {0};
 

@@ -66,6 +66,7 @@ struct slc_load_job {
     int rejects_dir_fd;
     const char *rejects_name;
     const char *load_dttm;              /* the stamp for META */
+    const char *load_id;                /* 32 hex digits, of no other load; NULL: one is made */
     const atomic_bool *cancel;          /* checked often; may be NULL */
     struct slc_load_progress *progress; /* may be NULL */
 };

@@ -59,6 +59,11 @@ static void this_boot(char *text, size_t size_bytes)
     read_line("/proc/sys/kernel/random/boot_id", text, size_bytes);
 }
 
+void slc_boot_name(char boot[SLC_BOOT_BYTES])
+{
+    this_boot(boot, SLC_BOOT_BYTES);
+}
+
 /* Numbers of processes mean something within their namespace only. */
 static uint64_t pid_namespace(void)
 {

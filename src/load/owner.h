@@ -14,6 +14,10 @@ enum { SLC_OWNER_BYTES = 192 };
  * this process. */
 void slc_owner_name(char owner[SLC_OWNER_BYTES]);
 
+/* The id of this boot of the kernel, "" when it cannot be read. */
+enum { SLC_BOOT_BYTES = 65 };
+void slc_boot_name(char boot[SLC_BOOT_BYTES]);
+
 /* The owner is certainly gone: a process of this machine that ended or was
  * before the last boot; one of another machine, or of another container, whose
  * processes cannot be looked at, that began over a day ago. `context` is a bool

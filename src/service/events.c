@@ -155,14 +155,40 @@ static void log_afterthoughts(const char *ticket, const struct slc_ticket_report
                 SLC_LOG_TEXT_FIELD("reason", describe(&report->result.rejects_error, text)));
 }
 
-void slc_service_log_load(void *state, const struct slc_job *job,
+void slc_service_log_worker(void *state, enum slc_worker_event event, const char *ticket_name,
+                            const struct slc_error *error)
+{
+    char name[SLC_NAME_QUOTE_BYTES], text[SLC_ERROR_TEXT_BYTES];
+
+    (void)state;
+    slc_name_quote(slc_str_from(ticket_name ? ticket_name : ""), name);
+    switch (event) {
+    case SLC_WORKER_AWAY:
+        slc_log(SLC_LOG_WARNING, "no loads can be taken while Redis is away",
+                SLC_LOG_TEXT_FIELD("reason", describe(error, text)));
+        break;
+    case SLC_WORKER_BACK:
+        slc_log(SLC_LOG_INFO, "Redis is back; loads are taken again");
+        break;
+    case SLC_WORKER_RETAKEN:
+        slc_log(SLC_LOG_WARNING, "a load is taken over from a worker that is gone",
+                SLC_LOG_TEXT_FIELD("ticket", name));
+        break;
+    case SLC_WORKER_LOST:
+        slc_log(SLC_LOG_WARNING, "a load was taken over by another worker and is stopped here",
+                SLC_LOG_TEXT_FIELD("ticket", name));
+        break;
+    }
+}
+
+void slc_service_log_load(void *state, const char *ticket_name, const char *replica_name,
                           const struct slc_ticket_report *report)
 {
     char ticket[SLC_NAME_QUOTE_BYTES], replica[SLC_NAME_QUOTE_BYTES], text[SLC_ERROR_TEXT_BYTES];
 
     (void)state;
-    slc_name_quote(slc_str_from(job->ticket_name), ticket);
-    slc_name_quote(slc_str_from(job->replica), replica);
+    slc_name_quote(slc_str_from(ticket_name), ticket);
+    slc_name_quote(slc_str_from(replica_name), replica);
     switch (report->outcome) {
     case SLC_TICKET_OUTCOME_LOADED:
         slc_log(SLC_LOG_INFO, "loaded", SLC_LOG_TEXT_FIELD("ticket", ticket),
@@ -185,6 +211,7 @@ void slc_service_log_load(void *state, const struct slc_job *job,
                 SLC_LOG_TEXT_FIELD("ticket", ticket));
         break;
     case SLC_TICKET_OUTCOME_WAIT:
+    case SLC_TICKET_OUTCOME_PASS:
         break;
     }
     log_afterthoughts(ticket, report);

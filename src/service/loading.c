@@ -1,23 +1,24 @@
 #include "service/loading.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "api/metrics.h"
 #include "base/log.h"
-#include "base/time.h"
+#include "job/worker.h"
 #include "service/events.h"
-#include "service/pauses.h"
 #include "service/watch.h"
 
 struct slc_loading {
+    struct slc_role_process *process;
     const struct slc_counters *counters;
-    struct slc_pauses *pauses; /* NULL without the watch loop */
-    struct slc_queue *queue;
+    struct slc_worker *worker;
+    struct slc_queue *queue; /* NULL without the watch loop, as is this: */
     struct slc_watch *watch;
     struct slc_ticket_loader_options loader_options;
 };
 
-/* A queue thread's. */
+/* A loading thread's. */
 struct loader {
     struct slc_ticket_loader *loader;
     const struct slc_counters *counters;
@@ -70,26 +71,99 @@ static void close_loader(void *worker)
     free(own);
 }
 
-static const struct slc_queue_ops loader_ops = {
+static const struct slc_worker_ops loader_ops = {
     .open = open_loader, .begin = begin_loader, .run = run_loader, .close = close_loader};
 
-/* The watch loop leaves a ticket alone for a while whose load failed and may go
- * well another time. */
-static void on_load(void *state, const struct slc_job *job, const struct slc_ticket_report *report)
+static void on_load(void *state, const char *ticket_name, const char *replica,
+                    const struct slc_ticket_report *report)
 {
-    static const enum slc_metric outcomes[] = {
-        [SLC_TICKET_OUTCOME_LOADED] = SLC_METRIC_LOADS_DONE,
-        [SLC_TICKET_OUTCOME_FAILED] = SLC_METRIC_LOADS_FAILED,
-        [SLC_TICKET_OUTCOME_SKIPPED] = SLC_METRIC_LOADS_SKIPPED};
+    struct slc_loading *loading = state;
+    enum slc_metric outcome =
+        report->outcome == SLC_TICKET_OUTCOME_LOADED    ? SLC_METRIC_LOADS_DONE
+        : report->outcome == SLC_TICKET_OUTCOME_SKIPPED ? SLC_METRIC_LOADS_SKIPPED
+                                                        : SLC_METRIC_LOADS_FAILED;
+
+    slc_api_metrics_load(loading->counters, outcome, &report->result);
+    slc_service_log_load(NULL, ticket_name, replica, report);
+}
+
+static void on_event(void *state, enum slc_worker_event event, const char *ticket_name,
+                     const struct slc_error *error)
+{
+    (void)state;
+    slc_service_log_worker(NULL, event, ticket_name, error);
+}
+
+static bool must_hurry(void *state)
+{
     struct slc_loading *loading = state;
 
-    slc_api_metrics_load(loading->counters, outcomes[report->outcome], &report->result);
-    slc_service_log_load(NULL, job, report);
-    if (report->outcome == SLC_TICKET_OUTCOME_FAILED && report->status != SLC_TICKET_FAILED &&
-        report->error.code != SLC_ERR_CANCELLED)
-        slc_pauses_failed(loading->pauses, job->ticket_name, slc_monotonic_usec());
-    else
-        slc_pauses_forget(loading->pauses, job->ticket_name);
+    return slc_role_must_hurry(loading->process);
+}
+
+static int64_t lease_ms(const struct slc_config *config)
+{
+    return (int64_t)(slc_config_seconds(config, "load.lease") * 1e3);
+}
+
+struct slc_queue *slc_service_queue(const struct slc_role_context *context,
+                                    struct slc_inbox *inbox, size_t connections,
+                                    struct slc_error *error)
+{
+    const struct slc_config *config = context->config;
+    struct slc_queue_options options = {
+        .redis_url = context->redis_url,
+        .timeout_ms = slc_config_int(config, "redis.timeout_ms"),
+        .registry_key = slc_config_text(config, "store.registry_key"),
+        .inbox = inbox,
+        .lease_ms = lease_ms(config),
+        .waiting_max = slc_config_int(config, "load.waiting_max"),
+        .history_max = slc_config_int(config, "load.history"),
+        .history_ttl_sec = (int64_t)ceil(slc_config_seconds(config, "load.history_ttl")),
+        .connections = connections};
+
+    return slc_queue_open(&options, error);
+}
+
+static bool start_watch(struct slc_loading *loading, struct slc_redis_pool *pool,
+                        struct slc_inbox *inbox, struct slc_error *error)
+{
+    const struct slc_role_context *context = loading->process->context;
+    struct slc_watch_options options = {
+        .pool = pool,
+        .inbox = inbox,
+        .poll_ms = slc_config_int(context->config, "source.poll_ms"),
+    };
+
+    if (!slc_config_bool(context->config, "watch") || !context->first)
+        return true;
+    loading->queue = options.queue = slc_service_queue(context, inbox, 1, error);
+    if (loading->queue)
+        loading->watch = slc_watch_start(&options, error);
+    return loading->watch != NULL;
+}
+
+static bool start_worker(struct slc_loading *loading, struct slc_inbox *inbox,
+                         struct slc_error *error)
+{
+    const struct slc_role_context *context = loading->process->context;
+    const struct slc_config *config = context->config;
+    struct slc_worker_options options = {
+        .redis_url = context->redis_url,
+        .timeout_ms = slc_config_int(config, "redis.timeout_ms"),
+        .inbox = inbox,
+        .ops = &loader_ops,
+        .context = loading,
+        .attempts = (int)slc_config_int(config, "load.attempts"),
+        .lease_ms = lease_ms(config),
+        .patience_ms = (int64_t)(slc_config_seconds(config, "redis.patience") * 1e3),
+        .hook = {.on_event = on_event,
+                 .on_finished = on_load,
+                 .must_hurry = must_hurry,
+                 .state = loading}};
+
+    loading->worker = slc_worker_start(&options, error);
+    return loading->worker != NULL;
 }
 
 struct slc_loading *slc_loading_start(struct slc_role_process *process, struct slc_redis_pool *pool,
@@ -97,41 +171,19 @@ struct slc_loading *slc_loading_start(struct slc_role_process *process, struct s
 {
     const struct slc_role_context *context = process->context;
     struct slc_loading *loading = calloc(1, sizeof(*loading));
-    bool watch = slc_config_bool(context->config, "watch") && context->first;
-    struct slc_queue_options queue = {.ops = &loader_ops,
-                                      .context = loading,
-                                      .on_finished = on_load,
-                                      .finished_state = loading,
-                                      .must_hurry = slc_role_must_hurry,
-                                      .hurry_state = process};
-    struct slc_watch_options options = {
-        .pool = pool,
-        .inbox = inbox,
-        .poll_ms = slc_config_int(context->config, "source.poll_ms"),
-    };
 
-    if (!loading || (watch && !(loading->pauses = slc_pauses_new()))) {
-        free(loading);
+    if (!loading) {
         slc_fail(error, SLC_ERR_MEMORY, "no memory for loads");
         return NULL;
     }
+    loading->process = process;
     loading->counters = context->shared->counters;
     loading->loader_options = (struct slc_ticket_loader_options){
         .config = context->config, .redis_url = context->redis_url, .inbox = inbox};
-    loading->queue = slc_queue_start(&queue, error);
-    options.queue = loading->queue;
-    options.pauses = loading->pauses;
-    if (loading->queue && watch)
-        loading->watch = slc_watch_start(&options, error);
-    if (loading->queue && (!watch || loading->watch))
+    if (start_worker(loading, inbox, error) && start_watch(loading, pool, inbox, error))
         return loading;
     slc_loading_stop(loading, 0);
     return NULL;
-}
-
-struct slc_queue *slc_loading_queue(const struct slc_loading *loading)
-{
-    return loading->queue;
 }
 
 void slc_loading_stop(struct slc_loading *loading, int64_t graceful_usec)
@@ -139,8 +191,8 @@ void slc_loading_stop(struct slc_loading *loading, int64_t graceful_usec)
     if (!loading)
         return;
     slc_watch_stop(loading->watch);
-    if (!slc_queue_stop(loading->queue, graceful_usec))
-        slc_log(SLC_LOG_WARNING, "a load was stopped; its ticket stays as it was");
-    slc_pauses_free(loading->pauses);
+    slc_queue_close(loading->queue);
+    if (!slc_worker_stop(loading->worker, graceful_usec))
+        slc_log(SLC_LOG_WARNING, "a load was stopped; the next worker begins it again");
     free(loading);
 }

@@ -24,7 +24,7 @@ struct http_role {
     const struct slc_counters *counters;
     struct slc_redis_pool *pool;
     struct slc_inbox *inbox;
-    struct slc_loading *loading;
+    struct slc_queue *queue;
     struct slc_access_store *access;
     struct slc_sessions *sessions;
     struct slc_limits *limits;
@@ -89,7 +89,7 @@ static bool start_api(struct http_role *role, struct slc_error *error)
 {
     struct slc_api_options options = {.pool = role->pool,
                                       .inbox = role->inbox,
-                                      .queue = slc_loading_queue(role->loading),
+                                      .queue = role->queue,
                                       .sessions = role->sessions,
                                       .counters = role->counters};
 
@@ -154,8 +154,8 @@ static bool start(struct http_role *role, struct slc_error *error)
     role->inbox = role->pool ? slc_role_inbox(context, error) : NULL;
     if (!role->inbox)
         return false;
-    role->loading = slc_loading_start(role->process, role->pool, role->inbox, error);
-    return role->loading && make_access(role, error) && make_sessions(role, error) &&
+    role->queue = slc_service_queue(context, role->inbox, connections, error);
+    return role->queue && make_access(role, error) && make_sessions(role, error) &&
            make_limits(role, error) &&
            slc_service_parse_proxies(role->config, &role->proxies, error) &&
            start_api(role, error) && start_server(role, error);
@@ -163,7 +163,6 @@ static bool start(struct http_role *role, struct slc_error *error)
 
 static void stop(struct http_role *role, int64_t graceful_usec)
 {
-    int64_t end_usec = slc_monotonic_usec() + graceful_usec, left_usec;
     int64_t idle_usec = role->process->succeeded ? graceful_usec : LINGER_USEC;
 
     if (role->server && !slc_http_server_stop(role->server, graceful_usec, idle_usec))
@@ -171,8 +170,7 @@ static void stop(struct http_role *role, int64_t graceful_usec)
                                      ? "requests were cut off: a quick stop was asked for"
                                      : "requests were cut off: graceful_timeout is over");
     slc_api_free(role->api);
-    left_usec = end_usec - slc_monotonic_usec();
-    slc_loading_stop(role->loading, left_usec > 0 && !role->process->hurry ? left_usec : 0);
+    slc_queue_close(role->queue);
     slc_sessions_free(role->sessions);
     slc_limits_free(role->limits);
     slc_access_free(role->access);

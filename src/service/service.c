@@ -242,7 +242,7 @@ bool slc_service_generation(struct slc_master *master, const struct slc_config *
 {
     ret_generation->config = config;
     ret_generation->wanted[SLC_ROLE_HTTP] = (size_t)slc_config_int(config, "http.workers");
-    ret_generation->wanted[SLC_ROLE_LOAD] = 0;
+    ret_generation->wanted[SLC_ROLE_LOAD] = (size_t)slc_config_int(config, "load.workers");
     return slc_service_check(config, error) &&
            slc_service_tls_read(config, &ret_generation->tls, error) &&
            slc_redis_settings_from_config(config, &ret_generation->redis_settings, error) &&

@@ -1,11 +1,13 @@
-/* Inside service: the watch loop, which registers and loads tickets as they
- * arrive.
+/* Inside service: the watch loop, which has tickets loaded as they arrive.
  *
- * The stream directory is often a network mount, on which inotify is silent; so
- * it is looked at every source.poll_ms, and inotify only makes it faster where
- * it works. A look is one stat(2); the tickets are read when the directory has
- * changed, when the pause of a failed ticket is over, and every half minute in any
- * case. */
+ * On a local file system inotify names the tickets that came, and only those
+ * are read; the whole directory is read at the start, when events were lost, and every
+ * half minute in any case. On a network mount inotify is silent: there a stat(2)
+ * every source.poll_ms says whether the directory has changed, and then it is read
+ * as a whole.
+ *
+ * Many processes and machines may watch one directory: the queue takes each version of
+ * a ticket once. */
 #ifndef SLC_SERVICE_WATCH_H
 #define SLC_SERVICE_WATCH_H
 
@@ -15,13 +17,11 @@
 #include "job/inbox.h"
 #include "job/queue.h"
 #include "redis/pool.h"
-#include "service/pauses.h"
 
 struct slc_watch_options {
     struct slc_redis_pool *pool; /* borrowed, as all of these */
     struct slc_inbox *inbox;
     struct slc_queue *queue;
-    struct slc_pauses *pauses; /* filled by who sees the loads' ends; NULL: none */
     int64_t poll_ms;
 };
 

@@ -18,13 +18,21 @@ static void close_loader(void *worker)
     slc_ticket_loader_free(worker);
 }
 
-static const struct slc_queue_ops ops = {
+static const struct slc_worker_ops ops = {
     .open = open_loader, .run = run_loader, .close = close_loader};
 
 static void start_jobs(struct api_test *test, const struct slc_redis_url *url)
 {
     struct slc_error error = {0};
-    struct slc_queue_options queue = {.ops = &ops, .context = &test->loader};
+    struct slc_queue_options queue = {.redis_url = url,
+                                      .timeout_ms = 5000,
+                                      .registry_key = "REPLICA_REGISTRY",
+                                      .inbox = test->job.inbox};
+    struct slc_worker_options worker = {.redis_url = url,
+                                        .timeout_ms = 5000,
+                                        .inbox = test->job.inbox,
+                                        .ops = &ops,
+                                        .context = &test->loader};
 
     test->config = slc_config_new();
     assert_non_null(test->config);
@@ -34,8 +42,10 @@ static void start_jobs(struct api_test *test, const struct slc_redis_url *url)
         .config = test->config, .redis_url = url, .inbox = test->job.inbox};
     test->pool = slc_redis_pool_new(url, 8, 5000, &error);
     assert_non_null(test->pool);
-    test->queue = slc_queue_start(&queue, &error);
+    test->queue = slc_queue_open(&queue, &error);
     assert_non_null(test->queue);
+    test->worker = slc_worker_start(&worker, &error);
+    assert_non_null(test->worker);
 }
 
 static void on_done(void *state, const struct slc_http_record *record)
@@ -90,7 +100,8 @@ void api_test_close(struct api_test *test)
 {
     slc_http_server_stop(test->server, 5000000, 0);
     slc_api_free(test->api);
-    slc_queue_stop(test->queue, 5000000);
+    slc_queue_close(test->queue);
+    slc_worker_stop(test->worker, 5000000);
     slc_counters_free(test->counters);
     slc_sessions_free(test->sessions);
     slc_redis_pool_free(test->pool);

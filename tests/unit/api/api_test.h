@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/metrics.h"
+#include "job/worker.h"
 #include "job_test.h"
 #include "raw_client.h"
 
@@ -15,6 +16,7 @@ struct api_test {
     struct slc_ticket_loader_options loader;
     struct slc_redis_pool *pool;
     struct slc_queue *queue;
+    struct slc_worker *worker;
     struct slc_sessions *sessions;
     struct slc_counters *counters;
     struct slc_api *api;

@@ -25,13 +25,21 @@ static const struct slc_inbox_ticket *find(const struct slc_inbox_listing *listi
     return NULL;
 }
 
-static void register_all(struct job_test *test, uint64_t *known, struct slc_inbox_counts *counts)
+static void register_all(struct job_test *test, struct slc_inbox_counts *counts)
 {
     SLC_AUTO_INBOX_LISTING struct slc_inbox_listing listing = {0};
     struct slc_error error = {0};
 
     scan(test, &listing);
-    assert_ok(slc_inbox_register(test->inbox, test->redis, &listing, known, counts, &error), error);
+    assert_ok(slc_inbox_register(test->inbox, test->redis, &listing, counts, &error), error);
+}
+
+static size_t mark_faulty(struct job_test *test, uint64_t *known)
+{
+    SLC_AUTO_INBOX_LISTING struct slc_inbox_listing listing = {0};
+
+    scan(test, &listing);
+    return slc_inbox_mark_faulty(test->inbox, test->redis, &listing, known);
 }
 
 static void test_registering(void **state)
@@ -44,7 +52,7 @@ static void test_registering(void **state)
     job_test_open(&test, state);
     job_test_put_table(&test, "new", "2023-01-01:00:00:00", ",\"zz\":[1, 2.50]");
     job_test_put_table(&test, "old", "2021-01-01:00:00:00", "");
-    register_all(&test, NULL, &counts);
+    register_all(&test, &counts);
     assert_int_equal(counts.registered, 2);
     assert_int_equal(counts.faulty, 0);
     job_test_expect(&test, "new.ticket", "\"status\":\"REGISTERED\"");
@@ -53,7 +61,7 @@ static void test_registering(void **state)
     assert_int_equal(names.n_names, 2);
     assert_string_equal(names.names[0], "new");
     slc_store_names_release(&names);
-    register_all(&test, NULL, &counts);
+    register_all(&test, &counts);
     assert_int_equal(counts.registered, 0);
     job_test_close(&test);
 }
@@ -69,16 +77,17 @@ static void test_faulty_tickets(void **state)
     job_test_put(&test, "out.ticket",
                  "{\"file_name\":\"../x.csv\",\"status\":\"READY\",\"load_dttm\":\"2022-01-01\"}");
     job_test_put_table(&test, "good", "2022-01-01:00:00:00", "");
-    register_all(&test, &known, &counts);
-    assert_int_equal(counts.registered, 1);
-    assert_int_equal(counts.faulty, 2);
+    assert_int_equal(mark_faulty(&test, &known), 2);
     assert_int_equal(test.events[SLC_INBOX_FAULTY], 2);
+    job_test_expect(&test, "good.ticket", "READY");
     job_test_expect(&test, "out.ticket", "\"FAILED\"");
     job_test_expect(&test, "out.ticket", "\"code\": \"name\"");
     job_test_expect(&test, "junk.ticket", "no ticket");
-    register_all(&test, &known, &counts);
+    assert_int_equal(mark_faulty(&test, &known), 2);
     assert_int_equal(test.events[SLC_INBOX_FAULTY], 2); /* known already */
-    register_all(&test, NULL, &counts);
+    register_all(&test, &counts);
+    assert_int_equal(counts.registered, 1);
+    assert_int_equal(counts.faulty, 2);
     assert_int_equal(test.events[SLC_INBOX_FAULTY], 4); /* somebody asked */
     job_test_close(&test);
 }
@@ -94,7 +103,7 @@ static void test_unregistering(void **state)
     job_test_put(&test, "b.ticket",
                  "{\"file_name\":\"b.csv\",\"status\":\"FAILED\",\"load_dttm\":\"2022-01-01\","
                  "\"error\":{\"code\":\"data\"}}");
-    register_all(&test, NULL, NULL);
+    register_all(&test, NULL);
     assert_ok(slc_redis_call(test.redis, NULL, &error, SLC_STR("HSET"), SLC_STR("a"), SLC_STR("1"),
                              SLC_STR("[1]")),
               error);

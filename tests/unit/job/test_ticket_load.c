@@ -255,8 +255,7 @@ static int befall(const char *path)
     switch (meanwhile.what) {
     case BE_REGISTERED:
         assert_ok(slc_inbox_scan(test->inbox, test->redis, &listing, &error), error);
-        assert_ok(slc_inbox_register(test->inbox, test->redis, &listing, NULL, NULL, &error),
-                  error);
+        assert_ok(slc_inbox_register(test->inbox, test->redis, &listing, NULL, &error), error);
         job_test_expect(test, "a.ticket", "\"REGISTERED\"");
         break;
     case BE_REPLACED:
