@@ -78,10 +78,10 @@ static void on_load(void *state, const char *ticket_name, const char *replica,
                     const struct slc_ticket_report *report)
 {
     struct slc_loading *loading = state;
-    enum slc_metric outcome =
-        report->outcome == SLC_TICKET_OUTCOME_LOADED    ? SLC_METRIC_LOADS_DONE
-        : report->outcome == SLC_TICKET_OUTCOME_SKIPPED ? SLC_METRIC_LOADS_SKIPPED
-                                                        : SLC_METRIC_LOADS_FAILED;
+    enum slc_metric outcome = report->outcome == SLC_TICKET_OUTCOME_LOADED ? SLC_METRIC_LOADS_DONE
+                              : report->outcome == SLC_TICKET_OUTCOME_SKIPPED
+                                  ? SLC_METRIC_LOADS_SKIPPED
+                                  : SLC_METRIC_LOADS_FAILED;
 
     slc_api_metrics_load(loading->counters, outcome, &report->result);
     slc_service_log_load(NULL, ticket_name, replica, report);
@@ -106,9 +106,8 @@ static int64_t lease_ms(const struct slc_config *config)
     return (int64_t)(slc_config_seconds(config, "load.lease") * 1e3);
 }
 
-struct slc_queue *slc_service_queue(const struct slc_role_context *context,
-                                    struct slc_inbox *inbox, size_t connections,
-                                    struct slc_error *error)
+struct slc_queue *slc_service_queue(const struct slc_role_context *context, struct slc_inbox *inbox,
+                                    size_t connections, struct slc_error *error)
 {
     const struct slc_config *config = context->config;
     struct slc_queue_options options = {

@@ -9,9 +9,8 @@
 
 /* The queue by the configuration, to ask and to look; at most so many calls at
  * the same time. `inbox` is borrowed. NULL on failure. Errors: MEMORY. */
-struct slc_queue *slc_service_queue(const struct slc_role_context *context,
-                                    struct slc_inbox *inbox, size_t connections,
-                                    struct slc_error *error);
+struct slc_queue *slc_service_queue(const struct slc_role_context *context, struct slc_inbox *inbox,
+                                    size_t connections, struct slc_error *error);
 
 struct slc_loading;
 
