@@ -1,75 +1,12 @@
 #include "reader/xlsx_sheet.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/num.h"
 #include "frame/schema.h"
 #include "reader/xlsx_value.h"
 
 _Static_assert((int)SLC_XLSX_MAX_COLUMNS <= (int)SLC_MAX_COLUMNS, "a sheet's columns fit");
-
-enum { SLACK_BYTES = 64 };
-
-/* ---- Rows in memory ---------------------------------------------------- */
-
-void slc_xlsx_rows_release(struct slc_xlsx_rows *rows)
-{
-    free(rows->text);
-    free(rows->cells);
-    free(rows->rows);
-    *rows = (struct slc_xlsx_rows){0};
-}
-
-void slc_xlsx_rows_cut(struct slc_xlsx_rows *rows, int64_t n)
-{
-    if (n >= rows->n_rows)
-        return;
-    rows->text_bytes = rows->rows[n].text_start;
-    rows->n_cells = rows->rows[n].first_cell;
-    rows->n_rows = n;
-}
-
-int64_t slc_xlsx_rows_bytes(const struct slc_xlsx_rows *rows)
-{
-    return (int64_t)rows->text_bytes + rows->n_cells * (int64_t)sizeof(*rows->cells) +
-           rows->n_rows * (int64_t)sizeof(*rows->rows);
-}
-
-static bool grow(void **memory, size_t *capacity, size_t wanted, size_t item_bytes)
-{
-    size_t n = *capacity + *capacity / 2;
-    void *more;
-
-    if (wanted <= *capacity)
-        return true;
-    n = n < wanted ? wanted : n;
-    more = realloc(*memory, n * item_bytes);
-    if (!more)
-        return false;
-    *memory = more;
-    *capacity = n;
-    return true;
-}
-
-/* Room for one more row whose XML has at most `n` bytes: no text is longer than
- * its XML, but for dates and booleans, which have 18 bytes of tags around them. */
-static bool reserve(struct slc_xlsx_rows *rows, size_t n, struct slc_error *error)
-{
-    size_t cells = (size_t)rows->cells_capacity, row_count = (size_t)rows->rows_capacity;
-    bool good =
-        grow((void **)&rows->text, &rows->text_capacity, rows->text_bytes + 2 * n + SLACK_BYTES,
-             1) &&
-        grow((void **)&rows->cells, &cells, (size_t)rows->n_cells + SLC_XLSX_MAX_COLUMNS,
-             sizeof(*rows->cells)) &&
-        grow((void **)&rows->rows, &row_count, (size_t)rows->n_rows + 1, sizeof(*rows->rows));
-
-    rows->cells_capacity = (int64_t)cells;
-    rows->rows_capacity = (int64_t)row_count;
-    if (good && rows->text_bytes + 2 * n < UINT32_MAX && rows->n_cells < INT32_MAX)
-        return true;
-    return slc_fail(error, SLC_ERR_MEMORY, "no memory for the sheet's rows");
-}
 
 /* ---- One row ----------------------------------------------------------- */
 
@@ -660,7 +597,7 @@ static int take_next(struct slc_xlsx_scan *scan, struct slc_xlsx_rows *rows,
     struct row r = {.scan = scan, .end = w->end, .error = error};
     int64_t number = 0;
 
-    if (!reserve(rows, (size_t)(w->end - w->at), error))
+    if (!slc_xlsx_rows_reserve(rows, (size_t)(w->end - w->at), error))
         return -1;
     r.text = rows->text;
     r.to = rows->text + rows->text_bytes;
