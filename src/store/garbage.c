@@ -10,7 +10,7 @@ bool slc_garbage_note(struct slc_arena *arena, struct slc_str name, struct slc_s
     SLC_AUTO_PLACE struct slc_layout_place place = {0};
 
     *ret = (struct slc_str){0};
-    /* What this version cannot read it cannot remove either, now or later; a newer one can. */
+    /* What this version cannot read it cannot remove either; a newer one can. */
     if (slc_layout_read(name, document, &place, NULL) && place.layout->staged)
         return true;
     *ret = slc_announcement_text(
@@ -57,11 +57,14 @@ bool slc_garbage_collect(struct slc_redis *redis, struct slc_str garbage_hash,
                          struct slc_str load_id, struct slc_str note, struct slc_error *error)
 {
     SLC_AUTO_ARENA struct slc_arena arena = {0};
+    SLC_AUTO_PLACE struct slc_layout_place place = {0};
     struct slc_announcement what;
     bool current = false;
 
     if (!slc_load_id_is_valid(load_id) || !slc_announcement_parse(&arena, note, &what))
         return true; /* not put there by a load */
+    if (!slc_layout_read(what.name, what.document, &place, NULL))
+        return true; /* a newer version's: that one knows its keys */
     return slc_store_is_current(redis, what.name, load_id, &current, error) &&
            (current || slc_garbage_remove_rows(redis, what.name, what.document, error)) &&
            slc_redis_call(redis, NULL, error, SLC_STR("HDEL"), garbage_hash, load_id);

@@ -520,6 +520,70 @@ static void killed_loads_are_swept(void **state)
     slc_chunk_release(&chunk);
 }
 
+/* Rows of a version that knows more layouts are left to it. */
+static void unknown_garbage_is_kept(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    struct slc_error error;
+
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("HSET"),
+                             SLC_STR("REPLICA_REGISTRY:garbage"),
+                             SLC_STR("0123456789abcdef0123456789abcdef"),
+                             SLC_STR("{\"name\":\"t\",\"started_usec\":0,\"owner\":\"\",\"layout\":"
+                                     "\"{\\\"version\\\":7,\\\"layout\\\":\\\"folded\\\"}\"}")),
+              error);
+    assert_ok(slc_store_sweep(redis, REGISTRY, all_dead, NULL, NULL, &error), error);
+    assert_int_equal(test_integer(redis, SLC_STR("HLEN"), SLC_STR("REPLICA_REGISTRY:garbage")), 1);
+}
+
+/* A server that is full, and one that keeps small hashes smaller than a bucket. */
+static void full_and_strict_servers(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *admin = test_open(state);
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open_again(state);
+    struct test_load how = {.name = "t", .layout = "packed", .n_rows = 1000};
+    struct slc_store_load *load = NULL;
+    struct slc_store_counts counts;
+    struct slc_chunk chunk = {0};
+    struct slc_error error;
+
+    make_chunk(&chunk, 0, 1000, 0, 1000, 1 << 30);
+    for (int ordinal = 0; ordinal < 2; ordinal++) {
+        how.ordinal_keys = ordinal;
+        assert_ok(test_begin(redis, &how, &load, &error), error);
+        assert_ok(slc_redis_call(admin, NULL, &error, SLC_STR("CONFIG"), SLC_STR("SET"),
+                                 SLC_STR("maxmemory"), SLC_STR("1")),
+                  error);
+        bool good =
+            test_write(load, &how, &chunk, 0, &error) && slc_store_load_finish(load, NULL, &error);
+        assert_false(good);
+        assert_int_equal(error.class, SLC_CLASS_RETRY);
+        slc_store_load_free(load);
+        assert_int_equal(test_integer(admin, SLC_STR("DBSIZE")), 0);
+        assert_ok(slc_redis_call(admin, NULL, &error, SLC_STR("CONFIG"), SLC_STR("SET"),
+                                 SLC_STR("maxmemory"), SLC_STR("0")),
+                  error);
+        assert_ok(slc_redis_reopen(redis, &error), error);
+    }
+    assert_ok(slc_redis_call(admin, NULL, &error, SLC_STR("CONFIG"), SLC_STR("SET"),
+                             SLC_STR("hash-max-listpack-entries"), SLC_STR("10")),
+              error);
+    load_table(admin, how, 1000, 300, 1 << 30, &counts);
+    load_table(admin, (struct test_load){.name = "r", .ordinal_keys = true}, 1000, 300, 1 << 30,
+               &counts);
+    expect_same(admin, redis, "t", "r");
+    /* A full one can be emptied. */
+    assert_ok(slc_redis_call(admin, NULL, &error, SLC_STR("CONFIG"), SLC_STR("SET"),
+                             SLC_STR("maxmemory"), SLC_STR("1")),
+              error);
+    assert_ok(slc_store_drop(admin, REGISTRY, SLC_STR("t"), SLC_DROP_ALL, &error), error);
+    assert_int_equal(test_integer(admin, SLC_STR("DBSIZE")), 3);
+    assert_ok(slc_redis_call(admin, NULL, &error, SLC_STR("CONFIG"), SLC_STR("SET"),
+                             SLC_STR("maxmemory"), SLC_STR("0")),
+              error);
+    slc_chunk_release(&chunk);
+}
+
 /* What is no row any more is noticed. */
 static void tampering_is_noticed(void **state)
 {
@@ -569,6 +633,8 @@ int main(void)
         cmocka_unit_test(without_restore),
         cmocka_unit_test(garbage_is_collected),
         cmocka_unit_test(killed_loads_are_swept),
+        cmocka_unit_test(unknown_garbage_is_kept),
+        cmocka_unit_test(full_and_strict_servers),
         cmocka_unit_test(tampering_is_noticed),
     };
 
