@@ -8,11 +8,11 @@ PYTHON=/usr/bin/python3
 # Debian 12 and 13 have all of these under the same names.
 PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libyaml-dev
     libjson-c-dev libxxhash-dev libssl-dev zlib1g-dev libzstd-dev
-    libzip-dev libexpat1-dev libisal-dev libsodium-dev)
+    libzip-dev libexpat1-dev libisal-dev libsodium-dev libcurl4-openssl-dev)
 PACKAGES_RUN=(redis-server redis-tools curl python3)
 PACKAGES_TEST=(libcmocka-dev python3-pytest python3-redis python3-pandas python3-sklearn
     python3-hypothesis python3-jsonschema python3-prometheus-client
-    python3-openpyxl python3-xlsxwriter zstd build-essential debhelper fish zsh sshfs)
+    python3-openpyxl python3-xlsxwriter python3-aiosmtpd openssl zstd build-essential debhelper fish zsh sshfs)
 # Installing it starts a daemon that can be reached from outside: only where nobody lives. Elsewhere the
 # tests that need it are skipped when it is not there.
 PACKAGES_CI=(openssh-server)

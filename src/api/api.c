@@ -12,6 +12,7 @@
 static void free_task(struct slc_api_task *task)
 {
     free(task->replica);
+    free(task->recipients);
     free(task->asking);
     free(task);
 }
@@ -71,6 +72,7 @@ static struct slc_api_task *admit(struct slc_api *api, const struct slc_api_task
 
     if (!copy) {
         free(task->replica);
+        free(task->recipients);
         free(task->asking);
         slc_http_detail(response, 500, "Out of memory");
         return NULL;

@@ -19,6 +19,19 @@
 #include "job/queue.h"
 #include "redis/pool.h"
 
+/* Who mails reports. It lives longer than the queue of loads. */
+struct slc_api_mail {
+    /* May these addresses be written to? Errors: DATA, LIMIT; the message is for
+     * the caller. */
+    bool (*check)(void *state, struct slc_str recipients, struct slc_error *error);
+    /* A batch that was asked for here is over; `recipients` (checked) may be NULL. On a
+     * thread of the queue. */
+    void (*batch_over)(void *state, const struct slc_batch *batch, const char *recipients);
+    /* Append what became of a batch's mail as JSON, "null" without one. */
+    void (*write_state)(void *state, const char *batch_id, struct slc_buf *json);
+    void *state;
+};
+
 struct slc_api_options {
     struct slc_redis_pool *pool; /* borrowed, as all of these */
     struct slc_inbox *inbox;
@@ -26,6 +39,7 @@ struct slc_api_options {
     struct slc_sessions *sessions;
     /* slc_api_metrics_cells() of them (api/metrics.h), shared with the other processes. */
     const struct slc_counters *counters;
+    struct slc_api_mail mail; /* without its functions addresses are only checked */
 };
 
 struct slc_api;

@@ -3,6 +3,7 @@
 
 #include "api/internal.h"
 #include "base/json.h"
+#include "report/mail_address.h"
 #include "store/store.h"
 
 void slc_api_check_fingerprint(struct slc_http_request *request, struct slc_http_response *response,
@@ -115,24 +116,17 @@ void slc_api_unregister_replicas(struct slc_http_request *request,
 
 /* ---- Loading ------------------------------------------------------------- */
 
-/* The shape of an address (RFC 5321 without its quoted and literal forms):
- * something, one '@', a domain. */
-static bool is_address(struct slc_str text)
+/* Addresses that may be written to; else the parameter is refused. */
+static bool check_email(struct slc_api *api, struct slc_params *params, struct slc_str email)
 {
-    size_t at = 0, ats = 0;
+    struct slc_mail_addresses addresses = {0};
+    struct slc_error error = {0};
 
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if (c <= 0x20 || c == 0x7f || (c < 0x80 && strchr("()<>[]:;,\\\"", c)))
-            return false;
-        if (c == '@') {
-            at = i;
-            ats++;
-        }
-    }
-    return ats == 1 && at > 0 && at <= 64 && at + 1 < text.len && text.data[at + 1] != '.' &&
-           text.data[text.len - 1] != '.';
+    if (api->options.mail.check ? api->options.mail.check(api->options.mail.state, email, &error)
+                                : slc_mail_addresses_add(&addresses, email, &error))
+        return true;
+    slc_params_note(params, "email", "value_error", error.message);
+    return false;
 }
 
 void slc_api_load_df2redis(struct slc_http_request *request, struct slc_http_response *response,
@@ -145,12 +139,15 @@ void slc_api_load_df2redis(struct slc_http_request *request, struct slc_http_res
     if (!params)
         return;
     if (slc_params_text(params, "email", SLC_PARAM_OPTIONAL, 0, SLC_API_EMAIL_MAX_CHARS, &email) &&
-        email.len > 0 && !is_address(email))
-        slc_params_note(params, "email", "value_error",
-                        "value is not a valid email address: it needs the form name@domain");
+        email.len > 0)
+        (void)check_email(context, params, email);
     slc_params_bool(params, "force_reload", SLC_PARAM_OPTIONAL, &task.force);
     if (slc_params_refused(params, response))
         return;
+    if (email.len > 0 && !(task.recipients = slc_str_dup(email))) {
+        slc_http_detail(response, 500, "Out of memory");
+        return;
+    }
     slc_api_desk(context, request, response, &task);
 }
 

@@ -20,6 +20,7 @@ struct slc_api_task {
     bool force;
     bool wait;     /* answer when the loads are over */
     char *replica; /* owned; NULL: all */
+    char *recipients; /* owned; who wants a report by mail; NULL: nobody asked */
     void *asking;  /* owned; asking.c's own */
     struct slc_api_task *next;
 };
@@ -34,7 +35,7 @@ enum {
     SLC_API_PAGE_MAX = 10000,
     SLC_API_NAME_MAX_CHARS = 200,
     SLC_API_KEY_MAX_CHARS = 4096,
-    SLC_API_EMAIL_MAX_CHARS = 254,
+    SLC_API_EMAIL_MAX_CHARS = 2000,
 };
 
 #define SLC_API_EVENTS_TYPE "text/event-stream"

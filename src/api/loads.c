@@ -182,14 +182,13 @@ static bool may_pass(const struct slc_job *job)
     return job->error && slc_api_status_of(job->error) == 503 && job->status != SLC_TICKET_FAILED;
 }
 
-/* On a thread of the queue: the batch is over, or nobody here will know of it. */
-static void answer_batch(void *state, const struct slc_batch *batch)
+/* The batch is over, or nobody here will know of it (NULL). */
+static void answer_batch(struct slc_http_pending *pending, const struct slc_batch *batch)
 {
     static const struct slc_error unknown = {
         .code = SLC_ERR_CANCELLED,
         .class = SLC_CLASS_RETRY,
         .message = "the service stops, or Redis has lost the loads; see /v1/loads"};
-    struct slc_http_pending *pending = state;
     struct slc_http_response response = {0};
     const struct slc_job *last = NULL, *failed = NULL, *away = NULL;
 
@@ -220,6 +219,32 @@ static void answer_batch(void *state, const struct slc_batch *batch)
     else
         slc_http_detail(&response, 404, "There is nothing to load");
     slc_http_complete(pending, &response);
+}
+
+/* What is left to do when a batch is over; the API may be gone by then. */
+struct sequel {
+    struct slc_http_pending *pending; /* who waits for it; NULL: nobody */
+    struct slc_api_mail mail;
+    char *recipients; /* owned; NULL: nobody asked for a report */
+};
+
+static void free_sequel(struct sequel *sequel)
+{
+    if (sequel)
+        free(sequel->recipients);
+    free(sequel);
+}
+
+/* On a queue thread: the batch is over. The caller need not wait for the mail. */
+static void on_batch_over(void *state, const struct slc_batch *batch)
+{
+    struct sequel *sequel = state;
+
+    if (sequel->pending)
+        answer_batch(sequel->pending, batch);
+    if (sequel->mail.batch_over)
+        sequel->mail.batch_over(sequel->mail.state, batch, sequel->recipients);
+    free_sequel(sequel);
 }
 
 /* The ticket of the replica at the registry's head, which was loaded last: the
@@ -351,20 +376,30 @@ static void answer_accepted(struct slc_api *api, const char *id, struct slc_http
 static void submit(struct slc_api *api, struct slc_api_task *task, const struct wanted *wanted,
                    struct slc_http_response *response)
 {
+    struct sequel *sequel = calloc(1, sizeof(*sequel));
     struct slc_queue_submission submission = {.requests = wanted->requests,
                                               .count = wanted->count,
                                               .force = task->force,
-                                              .on_done = task->wait ? answer_batch : NULL,
-                                              .done_state = task->pending};
+                                              .on_done = on_batch_over,
+                                              .done_state = sequel};
     struct slc_queue_receipt receipt;
     struct slc_error error = {0};
 
+    if (!sequel) {
+        slc_http_detail(response, 500, "Out of memory");
+        return;
+    }
+    *sequel = (struct sequel){.pending = task->wait ? task->pending : NULL,
+                              .mail = api->options.mail,
+                              .recipients = task->recipients};
+    task->recipients = NULL;
     if (!slc_queue_submit(api->options.queue, &submission, &receipt, &error)) {
+        free_sequel(sequel);
         slc_api_fail(response, &error);
         return;
     }
     if (task->wait)
-        task->pending = NULL; /* answer_batch() has it */
+        task->pending = NULL; /* on_batch_over() has it */
     else
         answer_accepted(api, receipt.id, response);
 }
@@ -460,17 +495,28 @@ enum slc_api_load_state slc_api_load_write(struct slc_api *api, const char *id,
     return seen.over ? SLC_API_LOAD_OVER : SLC_API_LOAD_GOES_ON;
 }
 
+/* What became of its report by mail, as one more member of the load. */
+static void append_mail(struct slc_api *api, struct slc_str id, struct slc_buf *json)
+{
+    if (!api->options.mail.write_state || json->failed)
+        return;
+    json->len--; /* the closing brace */
+    slc_json_key(json, "mail");
+    api->options.mail.write_state(api->options.mail.state, id.data, json);
+    slc_buf_append_byte(json, '}');
+}
+
 void slc_api_v1_load(struct slc_http_request *request, struct slc_http_response *response,
                      void *context)
 {
     struct slc_api *api = context;
     struct slc_str id = slc_http_request_part(request, "id");
+    struct slc_buf *json = slc_http_json(response, 200);
     struct slc_error error = {0};
 
-    if (slc_queue_see(api->options.queue, id.data ? id.data : "", see_batch,
-                      slc_http_json(response, 200), &error))
-        return;
-    if (error.code == SLC_ERR_NOT_FOUND)
+    if (slc_queue_see(api->options.queue, id.data ? id.data : "", see_batch, json, &error))
+        append_mail(api, id, json);
+    else if (error.code == SLC_ERR_NOT_FOUND)
         slc_http_detail(response, 404, "There is no load of that id (any more)");
     else
         slc_api_fail(response, &error);

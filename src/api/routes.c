@@ -76,7 +76,7 @@ static const struct slc_route routes[] = {
            .params = PARAMS({.name = "force_reload", .place = SLC_IN_BODY, .kind = SLC_KIND_BOOL, .default_value = "false",
                              .about = "Every ticket, whatever its state"},
                             {.name = "email", .place = SLC_IN_BODY, .min = 0, .max = SLC_API_EMAIL_MAX_CHARS,
-                             .format = "email", .example = "\"a@b.example\"", .about = "Who wants to know; may be empty"}),
+                             .example = "\"a@b.example\"", .about = "Who gets the report by mail: addresses with commas between them; may be empty"}),
            .answers = ANSWERS(JSON(200, "LoadedTicket", NULL), JSON(404, "Error", "There is no ticket to load"),
                               JSON(500, "FailedTicket", "A ticket failed; the good ones are loaded all the same")))},
     {SLC_HTTP_GET, "/getRegisteredReplics", SLC_ACCESS_SESSION, true, slc_api_get_registered_replics, NULL,

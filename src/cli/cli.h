@@ -54,6 +54,7 @@
     X(drop)                                                                                        \
     X(wallet)                                                                                      \
     X(token)                                                                                       \
+    X(mail)                                                                                        \
     X(check)                                                                                       \
     X(options)                                                                                     \
     X(completion)

@@ -31,7 +31,7 @@ static int add(const struct slc_args *args, const char *state_dir, struct slc_er
     } else if (slc_cli_stdout_is_terminal()) {
         slc_buf_printf(&out,
                        "%s\n\nThis is the token \"%s\". Keep it: it is shown this once. A service "
-                       "that runs\naccepts it after its next start.\n",
+                       "that runs\naccepts it after SIGHUP.\n",
                        secret, name);
     } else {
         slc_buf_printf(&out, "%s\n", secret);
@@ -82,8 +82,7 @@ static int drop(const struct slc_args *args, const char *state_dir, struct slc_e
         slc_json_text(&out, name);
         slc_buf_append_text(&out, ",\"done\":\"removed\"}\n");
     } else {
-        slc_buf_printf(&out, "%s: removed; a service that runs accepts it until its next start\n",
-                       name);
+        slc_buf_printf(&out, "%s: removed; a service that runs accepts it until SIGHUP\n", name);
     }
     return slc_cli_print(&out);
 }
@@ -123,7 +122,7 @@ const struct slc_command slc_cmd_token = {
     .summary = "Make, list and remove API keys beside that of the installation",
     .help = "new prints a key once; what is kept is its salted hash, in the file tokens of\n"
             "the state directory. Callers show it as \"Authorization: Bearer KEY\", or once to\n"
-            "POST /check_fingerprint. A service that runs reads the file at its next start.",
+            "POST /check_fingerprint. A service that runs reads the file again at SIGHUP.",
     .example = "sluice token new --name dashboard\n"
                "sluice token ls\n"
                "sluice token rm dashboard",

@@ -59,6 +59,20 @@ static const char *check_redis_url(struct slc_str text)
            "unix:///PATH, redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST";
 }
 
+static const char *check_mail_url(struct slc_str text)
+{
+    static const char *const schemes[] = {"smtp://", "smtps://"};
+
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t len = strlen(schemes[i]);
+
+        if (text.len > len && memcmp(text.data, schemes[i], len) == 0)
+            return NULL;
+    }
+    return text.len == 0 ? NULL
+                         : "is no URL of the form smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://";
+}
+
 static const char *check_no_space(struct slc_str text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -390,7 +404,8 @@ static const struct slc_option options[] = {
      .default_text = "",
      .max = 4095,
      .flags = SLC_OPTION_PLAIN,
-     .help = "Where sluice keeps the hash of its key and the private server's data. Empty: "
+     .help = "Where sluice keeps the hash of its key, mails on their way and the private server's "
+             "data. Empty: "
              "$XDG_STATE_HOME/sluice, else $HOME/.local/state/sluice, else /var/lib/sluice."},
     {.key = "watch",
      .kind = SLC_OPTION_BOOL,
@@ -742,6 +757,79 @@ static const struct slc_option options[] = {
      .flags = SLC_OPTION_PLAIN,
      .help = "Ask the desktop's Secret Service (service \"sluice\", username NAME, as Python's "
              "keyring keeps them) for names that the wallet does not have."},
+
+    {.key = "mail.url",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 2048,
+     .flags = SLC_OPTION_URL,
+     .check = check_mail_url,
+     .help = "The mail server for reports: smtp://[USER:PASSWORD@]HOST[:PORT] (STARTTLS, see "
+             "mail.tls) or smtps:// (TLS from the start). Empty: no mails."},
+    {.key = "mail.user",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 256,
+     .help = "The name to log in to the mail server with. Empty: that of mail.url, else no login."},
+    {.key = "mail.password",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4096,
+     .flags = SLC_OPTION_SECRET,
+     .help = "The password for it; better ${wallet:smtp} than here."},
+    {.key = "mail.tls",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "starttls",
+     .choices = CHOICES("starttls", "none"),
+     .help = "With smtp://: starttls insists on encryption, none sends everything in the clear."},
+    {.key = "mail.ca_file",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 4095,
+     .help = "A PEM file of the authorities that the mail server's certificate is checked against. "
+             "Empty: the system's."},
+    {.key = "mail.from",
+     .kind = SLC_OPTION_TEXT,
+     .default_text = "",
+     .max = 512,
+     .help = "The sender: NAME@DOMAIN or TEXT <NAME@DOMAIN>. Empty: sluice at this machine's name."},
+    {.key = "mail.to",
+     .kind = SLC_OPTION_LIST,
+     .default_text = "[]",
+     .max = 20,
+     .help = "Who gets a report of every batch of loads, whoever asked for it."},
+    {.key = "mail.when",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "always",
+     .choices = CHOICES("always", "problems"),
+     .help = "When those of mail.to are written to: always, or only when a load failed or rows were "
+             "rejected."},
+    {.key = "mail.allow_domains",
+     .kind = SLC_OPTION_LIST,
+     .default_text = "[]",
+     .max = 100,
+     .check = check_no_space,
+     .help = "The domains to which callers may have reports sent (email= of /loadDf2redis); "
+             ".example.org is every one below it. Empty: any."},
+    {.key = "mail.timeout",
+     .kind = SLC_OPTION_DURATION,
+     .default_text = "60",
+     .min = 1,
+     .max = HOUR,
+     .help = "How long one mail may take on its way to the server."},
+    {.key = "mail.retry_after",
+     .kind = SLC_OPTION_DURATION,
+     .default_text = "30",
+     .min = 0.05,
+     .max = HOUR,
+     .help = "The pause before a mail that could not be sent is tried again; it doubles each time, up "
+             "to an hour."},
+    {.key = "mail.give_up_after",
+     .kind = SLC_OPTION_DURATION,
+     .default_text = "86400",
+     .min = 0,
+     .max = 7 * DAY,
+     .help = "How long a mail is tried before it has failed."},
 
     {.key = "limits.rate",
      .kind = SLC_OPTION_RATE,

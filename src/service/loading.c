@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "job/worker.h"
 #include "service/events.h"
+#include "service/mailer.h"
 #include "service/watch.h"
 
 struct slc_loading {
@@ -15,6 +16,7 @@ struct slc_loading {
     struct slc_worker *worker;
     struct slc_queue *queue; /* NULL without the watch loop, as is this: */
     struct slc_watch *watch;
+    struct slc_mailer *mailer;
     struct slc_ticket_loader_options loader_options;
 };
 
@@ -124,6 +126,11 @@ struct slc_queue *slc_service_queue(const struct slc_role_context *context, stru
     return slc_queue_open(&options, error);
 }
 
+static void on_watched_batch(void *state, const struct slc_batch *batch)
+{
+    slc_mailer_batch_over(state, batch, NULL);
+}
+
 static bool start_watch(struct slc_loading *loading, struct slc_redis_pool *pool,
                         struct slc_inbox *inbox, struct slc_error *error)
 {
@@ -136,7 +143,15 @@ static bool start_watch(struct slc_loading *loading, struct slc_redis_pool *pool
 
     if (!slc_config_bool(context->config, "watch") || !context->first)
         return true;
-    loading->queue = options.queue = slc_service_queue(context, inbox, 1, error);
+    loading->mailer = slc_mailer_start(
+        &(struct slc_mailer_options){.config = context->config, .pool = pool, .inbox = inbox},
+        error);
+    if (loading->mailer && slc_mailer_has_standing(loading->mailer)) {
+        options.on_done = on_watched_batch;
+        options.done_state = loading->mailer;
+    }
+    if (loading->mailer)
+        loading->queue = options.queue = slc_service_queue(context, inbox, 1, error);
     if (loading->queue)
         loading->watch = slc_watch_start(&options, error);
     return loading->watch != NULL;
@@ -191,6 +206,7 @@ void slc_loading_stop(struct slc_loading *loading, int64_t graceful_usec)
         return;
     slc_watch_stop(loading->watch);
     slc_queue_close(loading->queue);
+    slc_mailer_stop(loading->mailer);
     if (!slc_worker_stop(loading->worker, graceful_usec))
         slc_log(SLC_LOG_WARNING, "a load was stopped; the next worker begins it again");
     free(loading);

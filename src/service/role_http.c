@@ -10,6 +10,7 @@
 #include "service/access.h"
 #include "service/events.h"
 #include "service/loading.h"
+#include "service/mailer.h"
 #include "service/role.h"
 #include "service/start.h"
 
@@ -25,6 +26,7 @@ struct http_role {
     struct slc_redis_pool *pool;
     struct slc_inbox *inbox;
     struct slc_queue *queue;
+    struct slc_mailer *mailer;
     struct slc_access_store *access;
     struct slc_sessions *sessions;
     struct slc_limits *limits;
@@ -85,13 +87,32 @@ static void on_request(void *state, const struct slc_http_record *record)
     slc_service_log_request(record);
 }
 
+static bool check_recipients(void *state, struct slc_str recipients, struct slc_error *error)
+{
+    return slc_mailer_check(state, recipients, error);
+}
+
+static void on_batch_over(void *state, const struct slc_batch *batch, const char *recipients)
+{
+    slc_mailer_batch_over(state, batch, recipients);
+}
+
+static void write_mail_state(void *state, const char *batch_id, struct slc_buf *json)
+{
+    slc_mailer_state(state, batch_id, json);
+}
+
 static bool start_api(struct http_role *role, struct slc_error *error)
 {
     struct slc_api_options options = {.pool = role->pool,
                                       .inbox = role->inbox,
                                       .queue = role->queue,
                                       .sessions = role->sessions,
-                                      .counters = role->counters};
+                                      .counters = role->counters,
+                                      .mail = {.check = check_recipients,
+                                               .batch_over = on_batch_over,
+                                               .write_state = write_mail_state,
+                                               .state = role->mailer}};
 
     role->api = slc_api_new(&options, error);
     return role->api != NULL;
@@ -155,7 +176,11 @@ static bool start(struct http_role *role, struct slc_error *error)
     if (!role->inbox)
         return false;
     role->queue = slc_service_queue(context, role->inbox, connections, error);
-    return role->queue && make_access(role, error) && make_sessions(role, error) &&
+    role->mailer = slc_mailer_start(&(struct slc_mailer_options){.config = role->config,
+                                                                 .pool = role->pool,
+                                                                 .inbox = role->inbox},
+                                    error);
+    return role->queue && role->mailer && make_access(role, error) && make_sessions(role, error) &&
            make_limits(role, error) &&
            slc_service_parse_proxies(role->config, &role->proxies, error) &&
            start_api(role, error) && start_server(role, error);
@@ -171,6 +196,7 @@ static void stop(struct http_role *role, int64_t graceful_usec)
                                      : "requests were cut off: graceful_timeout is over");
     slc_api_free(role->api);
     slc_queue_close(role->queue);
+    slc_mailer_stop(role->mailer);
     slc_sessions_free(role->sessions);
     slc_limits_free(role->limits);
     slc_access_free(role->access);

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "http/server.h"
 #include "service/events.h"
+#include "service/mailer.h"
 #include "service/master.h"
 #include "service/pidfile.h"
 #include "service/start.h"
@@ -229,7 +230,8 @@ bool slc_service_check(const struct slc_config *config, struct slc_error *error)
 {
     struct slc_trusted_proxies proxies = {0};
     struct slc_service_tls tls = {0};
-    bool good = slc_service_parse_proxies(config, &proxies, error) &&
+    bool good = slc_mailer_check_config(config, error) &&
+                slc_service_parse_proxies(config, &proxies, error) &&
                 slc_service_tls_read(config, &tls, error);
 
     slc_trusted_proxies_release(&proxies);

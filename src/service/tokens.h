@@ -4,7 +4,7 @@
  *
  *     NAME YYYY-MM-DD:HH:MM:SS sha256:<salt>:<hash>
  *
- * A service reads them when it starts. */
+ * A service reads them when it starts and at SIGHUP. */
 #ifndef SLC_SERVICE_TOKENS_H
 #define SLC_SERVICE_TOKENS_H
 

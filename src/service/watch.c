@@ -100,7 +100,11 @@ static bool asks_for_load(const struct slc_ticket *ticket)
 static bool submit(struct slc_watch *watch, const struct slc_queue_request *requests, size_t count,
                    struct slc_error *error)
 {
-    struct slc_queue_submission submission = {.requests = requests, .count = count, .once = true};
+    struct slc_queue_submission submission = {.requests = requests,
+                                              .count = count,
+                                              .once = true,
+                                              .on_done = watch->options.on_done,
+                                              .done_state = watch->options.done_state};
     struct slc_queue_receipt receipt;
     struct slc_error why = {0};
 

@@ -23,6 +23,9 @@ struct slc_watch_options {
     struct slc_inbox *inbox;
     struct slc_queue *queue;
     int64_t poll_ms;
+    /* When the loads of a round are over, on a thread of the queue; may be NULL. */
+    void (*on_done)(void *state, const struct slc_batch *batch);
+    void *done_state;
 };
 
 struct slc_watch;

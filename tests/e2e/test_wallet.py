@@ -240,6 +240,11 @@ def test_tokens(wallet, make_service, tmp_path):
     again = make_service(auth__session_ttl=0)
     assert again.curl("GET", "/getRegisteredReplics", key=token).status == 401
     assert again.curl("GET", "/getRegisteredReplics", key=other).status == 200
+    third = wallet.run("token", "new", "--name", "third").strip()
+    assert again.curl("GET", "/getRegisteredReplics", key=third).status == 401
+    again.signal(1)
+    harness.until("the new token is accepted",
+                  lambda: again.curl("GET", "/getRegisteredReplics", key=third).status == 200)
 
 
 def test_the_script_for_containers(wallet, tmp_path):
