@@ -426,12 +426,21 @@ static const struct slc_option options[] = {
     {.key = "store.layout",
      .kind = SLC_OPTION_ENUM,
      .default_text = "rows",
-     .choices = CHOICES("rows", "packed", "columns"),
+     .choices = CHOICES("rows", "packed", "columns", "keys", "json"),
      .flags = SLC_OPTION_PER_FILE,
      .help = "How a replica lies in Redis: rows is one hash, row key to JSON array of values; packed "
              "has the same in small hashes of about a hundred rows each, which load faster and take "
              "less memory; columns is a value a chunk as an Arrow IPC stream, which pandas, Polars "
-             "and DuckDB read whole. See docs/layouts.md."},
+             "and DuckDB read whole; keys is a hash a row with a field a column; json is an object a "
+             "row. See docs/layouts.md."},
+    {.key = "store.ttl_seconds",
+     .kind = SLC_OPTION_INT,
+     .default_text = "0",
+     .min = 0,
+     .max = INT32_MAX,
+     .flags = SLC_OPTION_PER_FILE,
+     .help = "For how long the rows of the layouts keys and json stay after they were written; 0 is "
+             "for good. The other layouts do not look at it."},
     {.key = "store.registry_key",
      .kind = SLC_OPTION_TEXT,
      .default_text = "REPLICA_REGISTRY",

@@ -14,6 +14,8 @@ static const struct slc_layout *const layouts[] = {
     &slc_layout_rows,
     &slc_layout_packed,
     &slc_layout_columns,
+    &slc_layout_keys,
+    &slc_layout_json,
 };
 
 const struct slc_layout *slc_layout_find(struct slc_str name)

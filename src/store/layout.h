@@ -120,7 +120,8 @@ struct slc_layout {
     bool stable_steps;
 
     /* Of layouts that keep their rows in load order: the rows from that place on,
-     * `most` of them at most, at least one unless it is the end. NULL: load order
+     * `most` of them at most, at least one unless it is the end; rows that have
+     * expired are put with data NULL. NULL: load order
      * is what KEY_ORDER knows of it. `place` may keep what was read for the next
      * call (cache). */
     bool (*walk)(struct slc_redis *redis, struct slc_layout_place *place, int64_t from,
@@ -132,7 +133,8 @@ struct slc_layout {
 /* NULL when there is none of that name. */
 const struct slc_layout *slc_layout_find(struct slc_str name);
 
-extern const struct slc_layout slc_layout_rows, slc_layout_packed, slc_layout_columns;
+extern const struct slc_layout slc_layout_rows, slc_layout_packed, slc_layout_columns,
+    slc_layout_keys, slc_layout_json;
 
 /* ---- The document ---- */
 

@@ -29,6 +29,7 @@ struct intake {
     struct slc_rows_reader *reader;
     struct slc_rows_batch *batch;
     bool unordered; /* only the rows that the order does not know */
+    uint64_t n_put; /* rows that are gone counted, too */
     struct slc_error *error;
 };
 
@@ -36,6 +37,7 @@ static bool take_row(void *context, struct slc_str key, struct slc_str row)
 {
     struct intake *intake = context;
 
+    intake->n_put++;
     if (!row.data || (intake->unordered && slc_key_order_view_has(&intake->reader->order, key)))
         return true;
     return slc_rows_batch_add(intake->batch, key, row, intake->error);
@@ -65,14 +67,13 @@ static bool next_walked(struct slc_rows_reader *reader, int64_t room, struct slc
 {
     struct intake intake = {.reader = reader, .batch = batch, .error = error};
     struct slc_rows_place *place = &reader->place;
-    int64_t before = batch->n_rows;
 
     if (place->at < (uint64_t)reader->n_rows &&
         !reader->where.layout->walk(reader->redis, &reader->where, (int64_t)place->at, room,
                                     take_row, &intake, error))
         return false;
-    place->at += (uint64_t)(batch->n_rows - before);
-    if (batch->n_rows == before || place->at >= (uint64_t)reader->n_rows)
+    place->at += intake.n_put;
+    if (intake.n_put == 0 || place->at >= (uint64_t)reader->n_rows)
         place->part = SLC_ROWS_END;
     return true;
 }

@@ -109,6 +109,10 @@ struct slc_store_load_options {
     int64_t window_bytes;      /* unanswered bytes on the wire at most */
     bool ordinal_keys;
     struct slc_str layout; /* its name; empty: rows */
+    const struct slc_str *names; /* of the rows' columns, and their types; borrowed */
+    const enum slc_type *types;
+    int64_t n_columns;
+    int64_t ttl_seconds; /* for layouts with a key a row: how long rows stay; 0: always */
     int64_t n_rows;        /* rows that will be written at most; 0: unknown */
     int64_t n_chunks;      /* chunks that will be written; 0: unknown */
     /* One load of a replica at a time: how long its right lasts without being renewed, and how

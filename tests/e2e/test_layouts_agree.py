@@ -5,6 +5,8 @@ import json
 import os
 import random
 import re
+import subprocess
+import time
 import urllib.parse
 
 import pytest
@@ -146,19 +148,99 @@ def test_garbage_in_our_keys(cli, client, tmp_path, layout):
     assert client.mget("mine0", "mineindex", "mine") == [b"kept"] * 3
 
 
+def documented(layout):
+    """What the page's code for a layout defines."""
+    with open(os.path.join(harness.ROOT, "docs", "layouts.md"), encoding="utf-8") as page:
+        code = re.search(rf"```python {layout}\n(.*?)```", page.read(), re.DOTALL).group(1)
+    names = {}
+    exec(compile(code, f"docs/layouts.md ({layout})", "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize("layout", ["keys", "json"])
+@pytest.mark.parametrize("index", [(), ("--index", "id")], ids=["ordinals", "keys"])
+def test_a_key_a_row_as_documented(cli, client, tmp_path, layout, index):
+    names = documented(layout)
+    path = table(tmp_path / "t.csv", 3, 5000, shuffled)
+    cli.ok("load", path, *index, "--set", "prep.impute=none", "--set", "prep.scale=none", "--set", f"store.layout={layout}")
+    columns = json.loads(client.hget("t.META", "COLUMNS"))
+    found = names["read_all"](client, "t")
+    top = json.loads(cli.ok("top", "t", "-n", "5000", "--json").stdout)
+    assert list(found) == list(top)
+    for key, values in top.items():
+        row = dict(zip(columns, values))
+        if layout == "keys":
+            row = {column: value if isinstance(value, str) else json.dumps(value)
+                   for column, value in row.items() if value is not None}
+            assert row.pop("fraction", None) is None or float(found[key].pop("fraction")) == float(top[key][columns.index("fraction")])
+        assert found[key] == row
+    key = next(iter(top))
+    assert names["look_up"](client, "t", key).keys() <= set(columns)
+
+
+def test_a_row_of_nothing(cli, client, tmp_path):
+    (tmp_path / "t.csv").write_text("id,a,b\n1,,\n2,x,1\n3,,\n")
+    seen = set()
+    for layout in LAYOUTS:
+        cli.ok("load", tmp_path / "t.csv", "--index", "id", "--set", "prep.impute=none", "--set", f"store.layout={layout}",
+               "--set", "prep.scale=none")
+        seen.add(cli.ok("top", "t", "--json").stdout + cli.ok("export", "t").stdout)
+    assert seen == {'{"1":[null,null],"2":["x",1],"3":[null,null]}\nid,a,b\n1,,\n2,x,1\n3,,\n'}
+
+
+@pytest.mark.parametrize("layout", ["keys", "json"])
+def test_rows_that_expire(cli, client, tmp_path, layout):
+    (tmp_path / "t.csv").write_text("id,a\n" + "".join(f"{i},{i}\n" for i in range(300)))
+    for index in ((), ("--index", "id")):
+        cli.ok("load", tmp_path / "t.csv", *index, "--set", f"store.layout={layout}", "--set", "store.ttl_seconds=1000")
+        prefix = json.loads(client.hget("t.META", "LAYOUT"))["prefix"]
+        assert 900 < client.ttl(prefix + "7") <= 1000 and client.ttl("t.META") == -1
+        client.delete(prefix + "0", prefix + "8", prefix + "299")  # as if their time had come
+        rows = json.loads(cli.ok("top", "t", "-n", "999", "--json").stdout)
+        assert list(rows) == [str(i) for i in range(300) if i not in (0, 8, 299)]
+    cli.ok("drop", "t")
+    assert client.keys() == []
+
+
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name not in ("rows", "packed")])
+def test_killed_at_many_moments(cli, client, tmp_path, layout):
+    """The old rows or the new ones, and nothing left behind after the next load."""
+    for version in "AB":
+        (tmp_path / version).mkdir()
+        with open(tmp_path / version / "t.csv", "w", encoding="utf-8") as out:
+            out.write("id,version,value\n" + "".join(f"key {number},{version},{number}\n" for number in range(20_000)))
+    load = ("--index", "id", "--set", f"store.layout={layout}", "--set", "prep.scale=none", "--set", "load.chunk_bytes=64KiB")
+    cli.ok("load", tmp_path / "A" / "t.csv", *load)
+    start = time.monotonic()
+    cli.ok("load", tmp_path / "A" / "t.csv", *load)
+    whole = time.monotonic() - start
+    dice = random.Random(2)
+    for turn in range(4):
+        process = cli.start("load", tmp_path / "B" / "t.csv", *load)
+        try:
+            process.communicate(timeout=whole * (turn + dice.random()) / 4)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+        rows = cli.ok("export", "t").stdout.splitlines()[1:]
+        assert len(rows) == 20_000 and len({row.split(",")[1] for row in rows}) == 1
+    cli.ok("load", tmp_path / "A" / "t.csv", *load)
+    stem = json.loads(client.hget("t.META", "LAYOUT"))["prefix"][:-1].encode()
+    assert [key for key in client.keys() if not key.startswith((stem, b"REPLICA_REGISTRY", b"t.META"))] == []
+    assert client.exists("REPLICA_REGISTRY:staging", "REPLICA_REGISTRY:garbage") == 0
+    cli.ok("load", tmp_path / "A" / "t.csv")
+    assert sorted(client.keys()) == [b"REPLICA_REGISTRY", b"t", b"t.META"]
+
+
 def test_columns_as_documented(cli, client, tmp_path):
     """The page's own code, checked against pandas' reading of the same file."""
     pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     import pandas
 
-    with open(os.path.join(harness.ROOT, "docs", "layouts.md"), encoding="utf-8") as page:
-        code = re.search(r"```python columns\n(.*?)```", page.read(), re.DOTALL).group(1)
-    names = {}
-    exec(compile(code, "docs/layouts.md (columns)", "exec"), names)
     path = table(tmp_path / "t.csv", 4, 1400, shuffled)
     cli.ok("load", path, "--index", "id", "--set", "load.chunk_bytes=64KiB", "--set", "prep.impute=none", "--set",
            "prep.scale=none", "--set", "prep.json_repair=false", "--set", "store.layout=columns")
-    found = names["read_table"](client, "t")
+    found = documented("columns")["read_table"](client, "t")
     found.validate(full=True)
     assert found.schema.field("whole").type == pa.int64() and found.schema.field("big").type == pa.uint64()
     assert found.schema.field("fraction").type == pa.float64() and found.schema.field("flag").type == pa.bool_()
