@@ -36,8 +36,9 @@ static bool is_proved(const struct slc_duplicates_options *options)
 {
     const struct slc_summary *summary = &options->survey->summaries[options->key_column];
 
-    return summary->distinct_is_exact &&
-           summary->n_distinct == summary->n_rows - summary->n_missing;
+    return options->survey->keys_rise ||
+           (summary->distinct_is_exact &&
+            summary->n_distinct == summary->n_rows - summary->n_missing);
 }
 
 /* ---- Gathering ---- */

@@ -163,6 +163,7 @@ static bool survey(struct load *load, struct slc_error *error)
         .nice = (int)slc_config_int(config, "load.nice"),
         .memory_bytes = slc_config_bytes(config, "load.memory"),
         .keep_chunks = true,
+        .key_column = load->index_field,
         .fail_on_reject = slc_config_is(config, "reader.on_bad_row", "fail"),
         .cancel = load->job->cancel,
         .progress = load->job->progress,

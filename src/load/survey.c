@@ -21,6 +21,9 @@ struct pass {
     unsigned *facts;      /* enum slc_facts, of all chunks so far */
     bool *wanted;         /* columns that this round reads */
     bool *stale;          /* folded with a type that turned out too narrow */
+    int64_t last_key;     /* while the keys rise: the greatest so far */
+    bool any_key;
+    bool first_round;
     int64_t places_capacity;
     bool keep; /* so far all chunks are kept */
     int64_t kept_bytes;
@@ -112,10 +115,54 @@ static void join_types(struct pass *pass, const struct slc_chunk *chunk, enum sl
     }
 }
 
+/* The keys of a chunk, as far as they are whole numbers that rise. */
+struct key_span {
+    int64_t first, last;
+    bool any;
+    bool rises;
+};
+
+static struct key_span look_at_keys(const struct slc_chunk *chunk, int64_t key_column)
+{
+    struct key_span span = {0};
+    const struct slc_column *keys;
+
+    if (key_column < 0 || key_column >= chunk->n_columns)
+        return span;
+    keys = &chunk->columns[key_column];
+    span.rises = keys->type == SLC_TYPE_INT64 || keys->type == SLC_TYPE_NULL;
+    for (int64_t row = 0; keys->type == SLC_TYPE_INT64 && row < chunk->n_rows; row++) {
+        int64_t key = keys->int64s[row];
+
+        if (!slc_column_has(keys, row))
+            continue;
+        if (!span.any)
+            span.first = key;
+        else if (key <= span.last)
+            span.rises = false;
+        span.last = key;
+        span.any = true;
+    }
+    return span;
+}
+
+static void join_keys(struct pass *pass, const struct key_span *span)
+{
+    bool *rise = &pass->survey->keys_rise;
+
+    if (!pass->first_round)
+        return;
+    *rise = *rise && span->rises && (!span->any || !pass->any_key || span->first > pass->last_key);
+    if (span->any)
+        pass->last_key = span->last;
+    pass->any_key = pass->any_key || span->any;
+}
+
 /* Wait for the chunk's turn, count it and join its types. */
 static bool take_turn(struct pass *pass, struct slc_chunk *chunk, enum slc_type *targets,
                       struct slc_error *error)
 {
+    struct key_span span = look_at_keys(chunk, pass->first_round ? pass->options->key_column : -1);
     bool good = true;
 
     pthread_mutex_lock(&pass->lock);
@@ -129,6 +176,7 @@ static bool take_turn(struct pass *pass, struct slc_chunk *chunk, enum slc_type 
         good = refuse_reject(chunk, error);
     else
         join_types(pass, chunk, targets);
+    join_keys(pass, &span);
     pass->next_seq++;
     pthread_cond_broadcast(&pass->turned);
     pthread_mutex_unlock(&pass->lock);
@@ -309,7 +357,7 @@ static bool run_again(struct pass *pass, struct slc_error *error)
     }
     if (!any)
         return true;
-    pass->keep = false;
+    pass->keep = pass->first_round = false;
     slc_profile_new_round(pass->survey->profile);
     return slc_reader_rewind(pass->reader, error) && run_threads(pass, error) &&
            run_again(pass, error);
@@ -358,6 +406,8 @@ static bool run_pass(struct pass *pass, struct slc_error *error)
     pass->wanted = flags;
     pass->stale = flags + n;
     memset(pass->wanted, true, n);
+    pass->first_round = true;
+    survey->keys_rise = pass->options->key_column >= 0;
     if (pass->options->types)
         memcpy(types, pass->options->types, (size_t)pass->n_columns * sizeof(*types));
     return slc_profile_new(pass->n_columns, pass->options->memory_bytes / 2, &survey->profile,

@@ -26,6 +26,9 @@ struct slc_survey {
     int64_t n_rejects;
     int64_t first_reject_row;      /* 0: none */
     char first_reject_reason[160];
+    /* The key column's values are whole numbers, each greater than the one before,
+     * so that no two are equal: a proof that costs nothing. */
+    bool keys_rise;
     struct slc_chunk_place *places; /* by seq */
     int64_t n_chunks;
     /* The raw parts of all chunks when the file is small enough to be kept, so
@@ -39,6 +42,7 @@ struct slc_survey_options {
     int nice; /* by which they stand back for others */
     int64_t memory_bytes;       /* half of it for the profile, a quarter for chunks that are kept */
     bool keep_chunks;           /* they will be wanted again */
+    int64_t key_column;         /* of the row keys; -1: none */
     bool fail_on_reject;        /* the first bad row is an error (DATA) */
     const enum slc_type *types; /* to read each field from, as a plan has it; a value that its type
                                    cannot hold widens it as ever. NULL: found out */
