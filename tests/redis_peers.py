@@ -349,7 +349,7 @@ class Cluster:
     """Masters on loopback that share the slots, made with redis-cli."""
 
     def __init__(self, folder, masters=3):
-        self.servers = [Server(folder, "--cluster-enabled", "yes", "--cluster-node-timeout", 2000, "--appendonly", "yes",
+        self.servers = [Server(folder, "--cluster-enabled", "yes", "--cluster-port", free_port(), "--cluster-node-timeout", 2000, "--appendonly", "yes",
                                "--appendfsync", "no", name=f"node{number}") for number in range(masters)]
         self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
 

@@ -66,6 +66,7 @@ struct load {
     int64_t n_row_columns;
     struct slc_row_layout layout;
     struct slc_store_base base;
+    bool is_swapped;              /* a try came to its swap */
     const char *spill_folders[4]; /* for a file without a name; ended by NULL */
     int64_t started_usec;
     bool only_rejects; /* no row was taken, and all rejects are written */
@@ -441,6 +442,26 @@ static bool find_drift(struct load *load, struct slc_error *error)
     return good;
 }
 
+/* A swap on a master that was replaced in that moment may be lost. */
+static bool confirm(struct load *load, struct slc_error *error)
+{
+    load->is_swapped = true;
+    return slc_redis_confirm_master(load->job->redis, error);
+}
+
+/* The swap of a try before is there after all, on the master that took over. */
+static bool is_done(const struct load *load)
+{
+    static const char *const wanted[] = {"LOAD_ID"};
+    struct slc_meta meta = {0};
+    bool done = load->is_swapped &&
+                slc_store_meta(load->job->redis, load->job->replica, wanted, 1, &meta, NULL) &&
+                slc_str_is(slc_meta_get(&meta, "LOAD_ID"), load->result->load_id);
+
+    slc_meta_release(&meta);
+    return done;
+}
+
 /* One try: from an empty staging key to the swap. */
 static bool deliver_once(struct load *load, bool again, struct slc_error *error)
 {
@@ -482,7 +503,7 @@ static bool deliver_once(struct load *load, bool again, struct slc_error *error)
            slc_store_load_begin(load->job->redis, &options, &store, error) &&
            deliver(load, store, error) && slc_store_load_finish(store, &counts, error) &&
            settle_counts(load, &counts, error) && commit(load, store, error) &&
-           slc_redis_confirm_master(load->job->redis, error);
+           confirm(load, error);
     if (good)
         wait_for_replicas(load, slc_store_load_redis(store));
     slc_store_load_free(store); /* a failed one leaves no staging key, if Redis is there */
@@ -553,8 +574,10 @@ static bool may_try_again(struct load *load, struct patience *patience, const st
     }
     if (!lost)
         patience->left_usec -= patience->pause_ms * 1000;
+    /* A try that did not come to its first row cost nothing but time. */
+    patience->tries += load->delivery.n_rows > 0;
     return why->class == SLC_CLASS_RETRY && why->code != SLC_ERR_CANCELLED &&
-           patience->left_usec > 0 && ++patience->tries < MOST_TRIES;
+           patience->left_usec > 0 && patience->tries < MOST_TRIES;
 }
 
 static bool name_load(struct load *load, struct slc_error *error)
@@ -583,21 +606,23 @@ static bool deliver_with_patience(struct load *load, struct slc_error *error)
 
     if (!name_load(load, error))
         return false;
-    for (;;) {
+    for (bool again = false;; again = true) {
         struct slc_error why = {0};
 
-        if (deliver_once(load, patience.tries > 0, &why))
+        if (deliver_once(load, again, &why))
             return true;
         if (!may_try_again(load, &patience, &why)) {
             if (error)
                 *error = why;
             return false;
         }
+        if (!wait_for_redis(load, &patience, error))
+            return false;
+        if (is_done(load))
+            return true;
         slc_delivery_release(&load->delivery);
         if (load->rejects)
             slc_rejects_restart(load->rejects);
-        if (!wait_for_redis(load, &patience, error))
-            return false;
     }
 }
 

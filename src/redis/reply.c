@@ -64,9 +64,13 @@ static const struct {
     {"CLUSTERDOWN", SLC_ERR_SERVER, "its cluster is down: check CLUSTER INFO"},
     {"TRYAGAIN", SLC_ERR_SERVER, "its cluster is moving keys: try again shortly"},
     {"MOVED", SLC_ERR_SERVER,
-     "it is part of a cluster and this key lives elsewhere: write redis+cluster:// in the URL"},
+     "its cluster has this key elsewhere, or is moving it: write redis+cluster:// in the URL, or "
+     "if "
+     "it stands there try again shortly"},
     {"ASK", SLC_ERR_SERVER,
-     "it is part of a cluster and this key lives elsewhere: write redis+cluster:// in the URL"},
+     "its cluster has this key elsewhere, or is moving it: write redis+cluster:// in the URL, or "
+     "if "
+     "it stands there try again shortly"},
     {"CROSSSLOT", SLC_ERR_SERVER,
      "it is part of a cluster and the keys are in several places: write redis+cluster:// in the "
      "URL"},

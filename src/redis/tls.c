@@ -93,11 +93,11 @@ static const char *reason_of(char *text, size_t size_bytes)
 {
     unsigned long code = ERR_peek_last_error();
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    char system_reason[REASON_BYTES];
 
     if (ERR_SYSTEM_ERROR(code))
-        reason = strerror_r(ERR_GET_REASON(code), text, size_bytes);
-    if (reason != text)
-        (void)snprintf(text, size_bytes, "%s", reason ? reason : "unknown reason");
+        reason = strerror_r(ERR_GET_REASON(code), system_reason, sizeof(system_reason));
+    (void)snprintf(text, size_bytes, "%s", reason ? reason : "unknown reason");
     ERR_clear_error();
     return text;
 }

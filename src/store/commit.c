@@ -171,18 +171,14 @@ static bool append_swap(struct slc_store_load *load, const struct slc_meta_field
            slc_redis_append_call(redis, error, SLC_STR("DEL"), load->lease_key);
 }
 
-/* On a cluster, right after the swap: what is not in the replica's slot. Each of
- * it may be done again; a load that is killed before is found by its
- * announcement, and the next sweep does it. */
-static bool follow_up(struct slc_store_load *load, const struct replaced *replaced,
-                      struct slc_error *error)
+/* On a cluster, before the swap: a note too much is found to be of the replica's
+ * own rows, and ended; one too few would leave the old rows there for good. */
+static bool note_elsewhere(struct slc_store_load *load, const struct replaced *replaced,
+                           struct slc_error *error)
 {
-    return (!replaced->note.data ||
-            slc_redis_call(load->home, NULL, error, SLC_STR("HSET"), load->garbage_hash,
-                           replaced->load_id, replaced->note)) &&
-           slc_store_register(load->home, load->options.registry_key, load->options.name, error) &&
-           slc_redis_call(load->home, NULL, error, SLC_STR("HDEL"), load->staging_hash,
-                          load->options.load_id);
+    return !load->own || !replaced->note.data ||
+           slc_redis_call(load->home, NULL, error, SLC_STR("HSET"), load->garbage_hash,
+                          replaced->load_id, replaced->note);
 }
 
 /* One try; `*ret_done` false when a watched key changed meanwhile. */
@@ -194,6 +190,10 @@ static bool swap(struct slc_store_load *load, const struct slc_meta_field *field
     if (!check_watched(load, replaced, error)) {
         if (slc_redis_is_idle(load->redis))
             (void)slc_redis_call(load->redis, NULL, NULL, SLC_STR("UNWATCH"));
+        return false;
+    }
+    if (!note_elsewhere(load, replaced, error)) {
+        (void)slc_redis_call(load->redis, NULL, NULL, SLC_STR("UNWATCH"));
         return false;
     }
     good = append_swap(load, fields, n_fields, replaced, error);
@@ -262,6 +262,28 @@ static bool settle_doubt(struct slc_store_load *load, bool *ret_done, struct slc
     return good && (ours || *ret_done || slc_lease_lost(load, error));
 }
 
+static bool register_and_end(struct slc_store_load *load)
+{
+    return slc_store_register(load->home, load->options.registry_key, load->options.name, NULL) &&
+           slc_redis_call(load->home, NULL, NULL, SLC_STR("HDEL"), load->staging_hash,
+                          load->options.load_id);
+}
+
+/* On a cluster, after the swap: the registry and the announcement, which are in
+ * other slots. The load is done whatever comes of it; what cannot be done now is
+ * when the next load or the next start finds the announcement (sweep.c). */
+static void follow_up(struct slc_store_load *load)
+{
+    int64_t deadline_usec = slc_monotonic_usec() + DOUBT_MS * INT64_C(1000);
+
+    for (int pause_ms = 10; !register_and_end(load); pause_ms = pause_ms * 2) {
+        if (pause_ms > 1000 || slc_deadline_left_ms(deadline_usec) == 0 ||
+            (!slc_redis_is_idle(load->home) && !reopen_patiently(load->home, NULL)))
+            return;
+        (void)poll(NULL, 0, pause_ms);
+    }
+}
+
 /* `error` may be filled in although a later try went well. */
 static bool swap_or_settle(struct slc_store_load *load, const struct slc_meta_field *fields,
                            int64_t n_fields, bool *ret_done, struct replaced *replaced,
@@ -293,9 +315,9 @@ bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_fi
                         "the replica \"%.*s\" could not be swapped, because it was changed "
                         "meanwhile, %d times; try again",
                         SLC_STR_ARG(load->options.name), SLC_STORE_ATTEMPTS);
-    if (load->own && !follow_up(load, &replaced, error))
-        return false;
     load->stage = LOAD_OVER;
+    if (load->own)
+        follow_up(load);
     (void)slc_load_unmark_connection(load->redis, NULL);
     /* What is not removed now is when the next load or the next start sweeps. */
     if (replaced.note.data && slc_redis_is_idle(load->home))

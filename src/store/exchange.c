@@ -72,6 +72,16 @@ struct slc_str slc_store_meta_key(struct slc_arena *arena, const struct slc_redi
     return slc_store_join(arena, tag, SLC_STR(".META"), SLC_STR(""), SLC_STR(""));
 }
 
+struct slc_str slc_store_rows_prefix(struct slc_arena *arena, const struct slc_redis *redis,
+                                     struct slc_str name, struct slc_str load_id)
+{
+    struct slc_str tag = tagged(arena, redis, name);
+
+    if (!tag.data)
+        return tag;
+    return slc_store_join(arena, tag, SLC_STR(":"), load_id, SLC_STR(":"));
+}
+
 struct slc_redis *slc_store_owner(struct slc_redis *redis, struct slc_str key,
                                   struct slc_redis **ret_own, struct slc_error *error)
 {

@@ -26,6 +26,11 @@ struct slc_str slc_store_garbage_hash(struct slc_arena *arena, struct slc_str re
 struct slc_str slc_store_meta_key(struct slc_arena *arena, const struct slc_redis *redis,
                                   struct slc_str name);
 
+/* NAME:<load id>:, what the keys of a layout that is not staged begin with; on a
+ * cluster {NAME}:<load id>:. */
+struct slc_str slc_store_rows_prefix(struct slc_arena *arena, const struct slc_redis *redis,
+                                     struct slc_str name, struct slc_str load_id);
+
 /* The connection for transactions over the keys of a replica (or over the
  * registry key): `redis` itself, on a cluster a new one to their master, which
  * `*ret_own` (NULL else) is for the caller to close. NULL on failure. */

@@ -1,5 +1,7 @@
 #include "store/garbage.h"
 
+#include <string.h>
+
 #include "store/announce.h"
 #include "store/exchange.h"
 #include "store/layout.h"
@@ -36,6 +38,11 @@ bool slc_garbage_remove_rows(struct slc_redis *redis, struct slc_str name, struc
     return true;
 }
 
+static bool is_wrong_type(const struct slc_reply *reply)
+{
+    return reply->text.len >= 9 && memcmp(reply->text.data, "WRONGTYPE", 9) == 0;
+}
+
 bool slc_store_is_current(struct slc_redis *redis, struct slc_str name, struct slc_str load_id,
                           bool *ret, struct slc_error *error)
 {
@@ -48,6 +55,9 @@ bool slc_store_is_current(struct slc_redis *redis, struct slc_str name, struct s
                                SLC_STR("LAYOUT")) ||
         !slc_redis_read(redis, &reply, error))
         return false;
+    /* Rows are removed when the answer is no: only what is certain is one. */
+    if (reply->type == SLC_REPLY_ERROR && !is_wrong_type(reply))
+        return slc_reply_fail(reply->text, slc_redis_where(redis), error);
     *ret = reply->count == 2 && slc_str_eq(reply->items[0].text, load_id) &&
            reply->items[1].type == SLC_REPLY_STRING;
     return true;

@@ -29,8 +29,8 @@ static bool begin(struct slc_store_load *load, struct slc_error *error)
     packed->n_buckets = load->options.n_rows > 0 ? (load->options.n_rows + per - 1) / per : 1;
     packed->open_bucket = -1;
     slc_crc64_init(&packed->writer.crc);
-    prefix = slc_store_join(&load->arena, load->options.name, SLC_STR(":"), load->options.load_id,
-                            SLC_STR(":"));
+    prefix =
+        slc_store_rows_prefix(&load->arena, load->home, load->options.name, load->options.load_id);
     packed->writer.prefix = prefix;
     packed->writer.most_bytes = slc_store_block_bytes(load->options.max_block_usec);
     return slc_store_joined(prefix, error) &&
