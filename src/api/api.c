@@ -163,7 +163,8 @@ struct slc_api *slc_api_new(const struct slc_api_options *options, struct slc_er
     api->options = *options;
     api->started_usec = slc_now_usec();
     api->router = slc_router_new();
-    if (!api->router) {
+    api->probe = slc_probe_new(slc_inbox_path(options->inbox), NULL);
+    if (!api->router || !api->probe) {
         slc_api_free(api);
         slc_fail(error, SLC_ERR_MEMORY, "no memory for the API");
         return NULL;
@@ -201,6 +202,7 @@ void slc_api_free(struct slc_api *api)
         free_task(task);
     }
     slc_router_free(api->router);
+    slc_probe_free(api->probe);
     pthread_cond_destroy(&api->work);
     pthread_mutex_destroy(&api->lock);
     pthread_mutex_destroy(&api->ready_lock);

@@ -248,6 +248,7 @@ static void open_stream(struct slc_api_events *events, struct slc_http_request *
     if (last.len < sizeof(watcher->last))
         memcpy(watcher->last, last.data ? last.data : "", last.len);
     response->status = 200;
+    slc_api_about_load(response, watcher->load);
     response->content_type = SLC_API_EVENTS_TYPE;
     (void)slc_http_set_header(response, "cache-control", SLC_STR("no-store"));
     (void)slc_http_set_header(response, "x-accel-buffering", SLC_STR("no")); /* nginx */

@@ -21,25 +21,17 @@ static bool ask_redis(struct slc_api *api)
     return good;
 }
 
-static bool ask_stream(struct slc_api *api)
-{
-    struct slc_inbox_dir *dir = slc_inbox_take(api->options.inbox, NULL);
-
-    slc_inbox_give(api->options.inbox, dir);
-    return dir != NULL;
-}
-
 /* Anybody may ask, and asking may take as long as Redis' timeout; so one looks
  * at a time, what it saw counts for a second, and who comes meanwhile gets what
  * was seen last. */
 static void look(struct slc_api *api, bool *ret_redis, bool *ret_stream)
 {
-    enum { FRESH_USEC = 1000000 };
+    enum { FRESH_USEC = 1000000, STREAM_PATIENCE_USEC = 1000000 };
     bool mine = pthread_mutex_trylock(&api->ready_lock) == 0;
 
     if (mine && (api->ready_usec == 0 || slc_monotonic_usec() - api->ready_usec > FRESH_USEC)) {
         atomic_store(&api->redis_ready, ask_redis(api));
-        atomic_store(&api->stream_ready, ask_stream(api));
+        atomic_store(&api->stream_ready, slc_probe_ask(api->probe, STREAM_PATIENCE_USEC));
         api->ready_usec = slc_monotonic_usec();
     }
     *ret_redis = atomic_load(&api->redis_ready);

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "api/events.h"
 #include "api/metrics.h"
+#include "api/probe.h"
 #include "http/request.h"
 #include "redis/line.h"
 
@@ -60,6 +61,7 @@ struct slc_api {
     pthread_t desk;
     bool desk_started;
 
+    struct slc_probe *probe;    /* of the stream directory */
     pthread_mutex_t ready_lock; /* held by the one who looks */
     int64_t ready_usec;         /* monotonic, of the last look; 0: none */
     atomic_bool redis_ready, stream_ready;
@@ -116,6 +118,8 @@ enum slc_api_load_state {
     SLC_API_LOAD_NONE,      /* there is none of that id (any more) */
     SLC_API_LOAD_NOT_KNOWN, /* it cannot be told at the moment */
 };
+/* Say in the log which load an answer is about: an id of [0-9a-f]. */
+void slc_api_about_load(struct slc_http_response *response, const char *id);
 enum slc_api_load_state slc_api_load_write(struct slc_api *api, const char *id,
                                            struct slc_buf *json);
 

@@ -144,6 +144,11 @@ static void write_batch(struct slc_buf *json, const struct slc_batch *batch)
     slc_buf_append_byte(json, '}');
 }
 
+void slc_api_about_load(struct slc_http_response *response, const char *id)
+{
+    snprintf(response->load, sizeof(response->load), "%s", id);
+}
+
 /* ---- The answer of loadDf2redis ------------------------------------------ */
 
 /* Exactly these three keys: old clients compare them. */
@@ -218,6 +223,7 @@ static void answer_batch(struct slc_http_pending *pending, const struct slc_batc
                       slc_ticket_status_name(last->status), slc_str_from(last->load_dttm));
     else
         slc_http_detail(&response, 404, "There is nothing to load");
+    slc_api_about_load(&response, batch->id);
     slc_http_complete(pending, &response);
 }
 
@@ -367,6 +373,7 @@ static void answer_accepted(struct slc_api *api, const char *id, struct slc_http
 
     snprintf(location, sizeof(location), "/v1/loads/%s", id);
     (void)slc_http_set_header(response, "location", slc_str_from(location));
+    slc_api_about_load(response, id);
     if (slc_queue_see(api->options.queue, id, see_batch, json, NULL))
         return;
     /* Over and forgotten already: many others came in between. */
@@ -514,12 +521,14 @@ void slc_api_v1_load(struct slc_http_request *request, struct slc_http_response 
     struct slc_buf *json = slc_http_json(response, 200);
     struct slc_error error = {0};
 
-    if (slc_queue_see(api->options.queue, id.data ? id.data : "", see_batch, json, &error))
+    if (slc_queue_see(api->options.queue, id.data ? id.data : "", see_batch, json, &error)) {
         append_mail(api, id, json);
-    else if (error.code == SLC_ERR_NOT_FOUND)
+        slc_api_about_load(response, id.data);
+    } else if (error.code == SLC_ERR_NOT_FOUND) {
         slc_http_detail(response, 404, "There is no load of that id (any more)");
-    else
+    } else {
         slc_api_fail(response, &error);
+    }
 }
 
 static void write_ticket(struct slc_buf *json, const struct slc_inbox_ticket *entry)

@@ -170,7 +170,7 @@ static const struct slc_route routes[] = {
      "What becomes of a load, as it happens",
      ABOUT(.id = "getLoadEvents", LOADS, .needs_peer = true,
            .text = "Server-sent events, for EventSource: `progress` whenever something changed and `end` when it is "
-                   "over, each with the load as `GET /v1/loads/{id}` answers it; `gone` when it was forgotten. The "
+                   "over, each with the load as `GET /v1/loads/{id}` answers it but for `mail`; `gone` when it was forgotten. The "
                    "stream ends behind `end`. Who comes back with the `Last-Event-ID` of the end is answered 204.",
            .params = PARAMS({.name = "id", .place = SLC_IN_PATH, .about = "The id that `POST /v1/loads` answered"},
                             {.name = "Last-Event-ID", .place = SLC_IN_HEADER,

@@ -258,6 +258,7 @@ static void tell(const struct slc_exchange *exchange, bool complete)
         .response_bytes = exchange->response_bytes,
         .client = &request->client,
         .request_id = request->id,
+        .load = exchange->response.load,
     };
 
     if (record.path.len > PATH_LOGGED_MAX)

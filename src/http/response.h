@@ -27,6 +27,7 @@ struct slc_http_response {
     char *headers[SLC_HTTP_RESPONSE_HEADERS_MAX]; /* owned, "name\0value"; use slc_http_set_header()
                                                    */
     size_t header_count;
+    char load[40];                  /* the load that it is about, for the log; "" for none */
     struct slc_http_stream *stream; /* owned: the body instead (http/stream.h) */
 };
 

@@ -37,6 +37,7 @@ struct slc_http_record {
     int64_t response_bytes; /* of the body */
     const struct slc_client *client;
     const char *request_id;
+    const char *load; /* the load that the answer is about, "" for none */
 };
 
 /* Cells to count in, shared with other processes or not (base/counters.h); NULL

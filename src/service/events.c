@@ -111,7 +111,8 @@ void slc_service_log_request(const struct slc_http_record *record)
             SLC_LOG_INT_FIELD("bytes", record->response_bytes),
             SLC_LOG_TEXT_FIELD("client", record->client->text),
             SLC_LOG_TEXT_FIELD("request_id", record->request_id),
-            SLC_LOG_TEXT_FIELD("sent", record->complete ? "whole" : "cut off"));
+            SLC_LOG_TEXT_FIELD("sent", record->complete ? "whole" : "cut off"),
+            SLC_LOG_TEXT_FIELD(record->load[0] ? "load" : NULL, record->load));
 }
 
 void slc_service_log_inbox(void *state, enum slc_inbox_event event, const char *ticket_name,

@@ -87,7 +87,8 @@ def test_from_the_begin_to_the_end(service, waiting):
         assert [event for event, _, _ in events].count("end") == 1 and events[-1][0] == "end"
         assert b"retry: 2000" in listener.raw
         assert len({identity for _, identity, _ in events}) == len(events)
-        assert events[-1][2] == service.call("GET", "/v1/loads/" + number).json()
+        told = service.call("GET", "/v1/loads/" + number).json()
+        assert events[-1][2] == {name: value for name, value in told.items() if name != "mail"}
         assert events[-1][2]["state"] == "done" and events[-1][2]["rows_written"] == 500
     # Who lost the connection before the end is told it; who has it is sent away for good.
     end = listeners[0].events()[-1]
@@ -129,3 +130,22 @@ def test_clients_that_go_away_do_no_harm(service, waiting):
     last = Listener(service, number)
     assert last.over.wait(harness.PATIENCE) and last.events()[-1][0] == "end"
     assert service.call("GET", "/healthz").status == 200
+
+
+def test_the_log_says_which_load_a_call_was_about(make_service, tmp_path):
+    service = make_service(tmp_path, log__format="json")
+    service.put("n.csv", ROWS, prim_index="id")
+    assert service.call("GET", "/register_replicas").status == 200
+    number = service.call("POST", "/v1/loads", "{}").json()["id"]
+    assert service.call("GET", "/v1/loads/" + number).status == 200
+    assert service.call("POST", "/loadDf2redis", "?force_reload=1").status == 200
+
+    def logged():
+        lines = [json.loads(line) for line in service.log().splitlines() if line.startswith("{")]
+        found = {line["route"]: line for line in lines if line.get("message") == "request"}
+        return found if {"/v1/loads", "/v1/loads/{id}", "/loadDf2redis"} <= set(found) else None
+
+    found = harness.until("the calls are logged", logged)
+    assert found["/v1/loads"]["load"] == found["/v1/loads/{id}"]["load"] == number
+    assert len(found["/loadDf2redis"]["load"]) == 32 and found["/loadDf2redis"]["load"] != number
+    assert "load" not in found["/register_replicas"] and found["/register_replicas"]["request_id"]

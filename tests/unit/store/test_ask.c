@@ -79,6 +79,7 @@ static void a_row_and_its_load(void **state)
     assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("SET"), SLC_STR("t"), SLC_STR("text")),
               error);
     assert_int_equal(ask_row(redis, "t", "x", &json, load_id), SLC_ASK_ROW_UNKNOWN);
+    slc_chunk_release(&chunk);
 }
 
 /* Loaded anew between the first command and the last. */
