@@ -14,7 +14,7 @@ static const struct slc_flag flags[] = {
     {0},
 };
 
-static const char *const wanted[] = {"LOAD_DTTM", "DF_SHAPE", "FILESIZE", "INDEX_COLUMN"};
+static const char *const wanted[] = {"LAYOUT", "LOAD_DTTM", "DF_SHAPE", "FILESIZE", "INDEX_COLUMN"};
 
 /* One replica; without metadata it is registered and was never loaded. */
 struct line {
@@ -44,7 +44,7 @@ static bool read_line(struct slc_redis *redis, const char *name, struct line *re
         line.is_loaded = false;
         line.meta = (struct slc_meta){0};
     }
-    if (!slc_replica_facts(redis, line.name, &line.facts, error)) {
+    if (!slc_replica_facts(redis, line.name, &line.meta, &line.facts, error)) {
         release(&line);
         return false;
     }

@@ -22,7 +22,7 @@ static int run(const struct slc_args *args)
     if (!slc_cli_config(args, &config, &error) ||
         !slc_redis_access_open_reader(config, &access, &error) ||
         !slc_store_meta(access.redis, name, NULL, 0, &meta, &error) ||
-        !slc_replica_facts(access.redis, name, &facts, &error))
+        !slc_replica_facts(access.redis, name, &meta, &facts, &error))
         return slc_cli_fail(&error);
     if (slc_args_has(args, "json"))
         slc_replica_view_json(&meta, &facts, &out);

@@ -2,27 +2,19 @@
 
 #include "base/num.h"
 #include "cli/text.h"
+#include "store/size.h"
 
 enum { JSON_DEPTH = 16 };
 
-/* A reply's whole number; an error reply is none, and no failure. */
-static bool read_integer(struct slc_redis *redis, int64_t *ret_value, struct slc_error *error)
-{
-    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
-
-    if (!slc_redis_read(redis, &reply, error))
-        return false;
-    *ret_value = reply->type == SLC_REPLY_INTEGER ? reply->integer : -1;
-    return true;
-}
-
-bool slc_replica_facts(struct slc_redis *redis, struct slc_str name,
+bool slc_replica_facts(struct slc_redis *redis, struct slc_str name, const struct slc_meta *meta,
                        struct slc_replica_facts *ret_facts, struct slc_error *error)
 {
-    return slc_redis_append_call(redis, error, SLC_STR("HLEN"), name) &&
-           slc_redis_append_call(redis, error, SLC_STR("MEMORY"), SLC_STR("USAGE"), name) &&
-           read_integer(redis, &ret_facts->rows, error) &&
-           read_integer(redis, &ret_facts->memory_bytes, error);
+    struct slc_store_size size;
+
+    if (!slc_store_size(redis, name, slc_meta_get(meta, "LAYOUT"), &size, error))
+        return false;
+    *ret_facts = (struct slc_replica_facts){.rows = size.rows, .memory_bytes = size.memory_bytes};
+    return true;
 }
 
 struct json_object *slc_json_read(struct slc_str text)

@@ -18,8 +18,8 @@ struct slc_replica_facts {
     int64_t memory_bytes; /* estimated by Redis from a few rows */
 };
 
-/* Errors: those of redis/, but not an error reply. */
-bool slc_replica_facts(struct slc_redis *redis, struct slc_str name,
+/* `meta` has LAYOUT, if the replica does. Errors: those of redis/, but not an error reply. */
+bool slc_replica_facts(struct slc_redis *redis, struct slc_str name, const struct slc_meta *meta,
                        struct slc_replica_facts *ret_facts, struct slc_error *error);
 
 static inline void slc_meta_auto(struct slc_meta *meta)

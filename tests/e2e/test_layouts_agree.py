@@ -65,6 +65,8 @@ def test_the_same_from_each(cli, client, tmp_path, seed, keys):
         cli.ok("export", "t", "-o", tmp_path / "out.jsonl")
         exported = [(tmp_path / name).read_bytes() for name in ("out.csv", "out.jsonl")]
         top = cli.ok("top", "t", "-n", "300", "--json").stdout
+        line = json.loads(cli.ok("ls", "--json").stdout)[0]
+        assert line["rows"] == counts[1] and (line["memory_bytes"] or 10**5) > 10**4, layout
         if keys is repeated:  # where the row that stays has its place is the layout's affair
             exported = [sorted(text.splitlines()) for text in exported]
             top = sorted(json.loads(cli.ok("top", "t", "-n", "9999", "--json").stdout).items())
