@@ -72,6 +72,8 @@ static void give_back(struct shipping *s, struct parcel *parcel)
     /* What one chunk of giant rows needed is not kept for ordinary ones. */
     if (parcel->encoded.bytes.capacity > MOST_KEPT_BYTES)
         slc_buf_release(&parcel->encoded.bytes);
+    if (parcel->encoded.extra.capacity > MOST_KEPT_BYTES)
+        slc_buf_release(&parcel->encoded.extra);
     pthread_mutex_lock(&s->lock);
     parcel->next = s->idle;
     s->idle = parcel;
