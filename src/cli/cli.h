@@ -47,6 +47,7 @@
     X(load)                                                                                        \
     X(profile)                                                                                     \
     X(ticket)                                                                                      \
+    X(loads)                                                                                       \
     X(ls)                                                                                          \
     X(show)                                                                                        \
     X(top)                                                                                         \

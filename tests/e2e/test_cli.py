@@ -11,7 +11,7 @@ import pytest
 import harness
 
 TABLE = "id,name,age\n1,Ada,36\n2,Blaise,39\n3,Carl,77\n"
-COMMANDS = ("serve", "load", "profile", "ticket", "ls", "show", "top", "export", "drop", "wallet", "token", "mail", "check", "options")
+COMMANDS = ("serve", "load", "profile", "ticket", "loads", "ls", "show", "top", "export", "drop", "wallet", "token", "mail", "check", "options")
 
 
 @pytest.fixture
