@@ -24,7 +24,9 @@ struct slc_api_mail {
     /* May these addresses be written to? Errors: DATA, LIMIT; the message is for
      * the caller. */
     bool (*check)(void *state, struct slc_str recipients, struct slc_error *error);
-    /* A batch that was asked for here is over; `recipients` (checked) may be NULL. On a
+    /* A batch was asked for here. */
+    void (*batch_asked)(void *state, const char *batch_id, const char *recipients);
+    /* A batch that was asked for here is over (NULL: it is not known); `recipients` (checked) may be NULL. On a
      * thread of the queue. */
     void (*batch_over)(void *state, const struct slc_batch *batch, const char *recipients);
     /* Append what became of a batch's mail as JSON, "null" without one. */

@@ -390,9 +390,13 @@ static void submit(struct slc_api *api, struct slc_api_task *task, const struct 
                                               .on_done = on_batch_over,
                                               .done_state = sequel};
     struct slc_queue_receipt receipt;
+    /* The sequel may be over and gone before the submission returns. */
+    char *recipients = task->recipients ? strdup(task->recipients) : NULL;
     struct slc_error error = {0};
 
-    if (!sequel) {
+    if (!sequel || (task->recipients && !recipients)) {
+        free(sequel);
+        free(recipients);
         slc_http_detail(response, 500, "Out of memory");
         return;
     }
@@ -402,9 +406,13 @@ static void submit(struct slc_api *api, struct slc_api_task *task, const struct 
     task->recipients = NULL;
     if (!slc_queue_submit(api->options.queue, &submission, &receipt, &error)) {
         free_sequel(sequel);
+        free(recipients);
         slc_api_fail(response, &error);
         return;
     }
+    if (api->options.mail.batch_asked)
+        api->options.mail.batch_asked(api->options.mail.state, receipt.id, recipients);
+    free(recipients);
     if (task->wait)
         task->pending = NULL; /* on_batch_over() has it */
     else

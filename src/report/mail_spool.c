@@ -11,10 +11,11 @@
 #include "base/file.h"
 #include "base/num.h"
 
-enum { LOCK_PATIENCE_MS = 10000, HEAD_MAX_BYTES = 16384 };
+enum { LOCK_PATIENCE_MS = 10000, HEAD_MAX_BYTES = 16384, ASKED_MAX_BYTES = 8192 };
 
 static const char magic[] = "sluice-mail 1";
 static const char suffix[] = ".mail";
+static const char asked_suffix[] = ".asked";
 
 void slc_mail_release(struct slc_mail *mail)
 {
@@ -55,13 +56,19 @@ bool slc_mail_id_is_valid(const char *id)
     return len > 0 && len < SLC_MAIL_ID_BYTES;
 }
 
-static bool path_of(const char *dir, const char *id, char path[PATH_MAX], struct slc_error *error)
+static bool path_with(const char *dir, const char *id, const char *tail, char path[PATH_MAX],
+                      struct slc_error *error)
 {
     if (!slc_mail_id_is_valid(id))
         return slc_fail(error, SLC_ERR_NAME, "this is no mail's id");
-    if ((size_t)snprintf(path, PATH_MAX, "%s/%s%s", dir, id, suffix) >= PATH_MAX)
+    if ((size_t)snprintf(path, PATH_MAX, "%s/%s%s", dir, id, tail) >= PATH_MAX)
         return slc_fail(error, SLC_ERR_NAME, "the path of the mails' folder is too long");
     return true;
+}
+
+static bool path_of(const char *dir, const char *id, char path[PATH_MAX], struct slc_error *error)
+{
+    return path_with(dir, id, suffix, path, error);
 }
 
 /* ---- Writing ------------------------------------------------------------ */
@@ -236,11 +243,11 @@ static int by_age(const void *a, const void *b)
     return strcmp(one->id, two->id);
 }
 
-static bool id_of(const char *name, char id[SLC_MAIL_ID_BYTES])
+static bool id_of(const char *name, const char *ending, char id[SLC_MAIL_ID_BYTES])
 {
-    size_t len = strlen(name), tail = sizeof(suffix) - 1;
+    size_t len = strlen(name), tail = strlen(ending);
 
-    if (len <= tail || len - tail >= SLC_MAIL_ID_BYTES || strcmp(name + len - tail, suffix) != 0)
+    if (len <= tail || len - tail >= SLC_MAIL_ID_BYTES || strcmp(name + len - tail, ending) != 0)
         return false;
     memcpy(id, name, len - tail);
     id[len - tail] = '\0';
@@ -260,7 +267,7 @@ bool slc_mail_spool_list(const char *dir, struct slc_mail **ret_mails, size_t *r
     while (folder && (entry = readdir(folder))) {
         char id[SLC_MAIL_ID_BYTES];
 
-        if (!id_of(entry->d_name, id))
+        if (!id_of(entry->d_name, suffix, id))
             continue;
         if (count == capacity) {
             struct slc_mail *more = realloc(mails, (2 * capacity + 16) * sizeof(*mails));
@@ -332,6 +339,9 @@ bool slc_mail_spool_put(const char *dir, const struct slc_mail *mail, struct slc
     if (waiting >= SLC_MAIL_WAITING_MAX)
         return slc_fail(error, SLC_ERR_LIMIT, "%d mails wait already; no more are taken",
                         (int)SLC_MAIL_WAITING_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(mails[i].id, mail->id) == 0)
+            return true;
     return write_mail(dir, mail, error);
 }
 
@@ -387,4 +397,45 @@ bool slc_mail_spool_remove(const char *dir, const char *id, struct slc_error *er
         (fd = lock(dir, ".lock", LOCK_PATIENCE_MS, error)) < 0 || !path_of(dir, id, path, error))
         return false;
     return unlink(path) == 0 || slc_fail_errno(error, errno, "cannot remove %s", path);
+}
+
+/* ---- What was asked for ---------------------------------------------------- */
+
+bool slc_mail_spool_ask(const char *dir, const char *id, struct slc_str recipients,
+                        struct slc_error *error)
+{
+    char path[PATH_MAX];
+
+    return slc_dir_make(dir, 0700, error) && path_with(dir, id, asked_suffix, path, error) &&
+           slc_file_replace(AT_FDCWD, path, recipients, 0600, error);
+}
+
+void slc_mail_spool_answered(const char *dir, const char *id)
+{
+    char path[PATH_MAX];
+
+    if (path_with(dir, id, asked_suffix, path, NULL))
+        (void)unlink(path);
+}
+
+size_t slc_mail_spool_asked(const char *dir, char (*ids)[SLC_MAIL_ID_BYTES], size_t most)
+{
+    DIR *folder = opendir(dir);
+    struct dirent *entry;
+    size_t count = 0;
+
+    while (folder && count < most && (entry = readdir(folder)))
+        count += id_of(entry->d_name, asked_suffix, ids[count]);
+    if (folder)
+        closedir(folder);
+    return count;
+}
+
+bool slc_mail_spool_read_asked(const char *dir, const char *id, struct slc_buf *recipients,
+                               struct slc_error *error)
+{
+    char path[PATH_MAX];
+
+    return path_with(dir, id, asked_suffix, path, error) &&
+           slc_file_read(AT_FDCWD, path, ASKED_MAX_BYTES, recipients, error);
 }

@@ -67,8 +67,9 @@ bool slc_mail_id_is_valid(const char *id);
 
 /* `dir` is the folder, which slc_mail_spool_put() makes (mode 0700). */
 
-/* Put a new mail in, or replace one. Old finished ones are removed. Errors: LIMIT
- * (too many wait, or it is too large), IO, MEMORY, CONFLICT. */
+/* Put a new mail in; one of that id that is there already stays as it is. Old
+ * finished ones are removed. Errors: LIMIT (too many wait, or it is too large), IO,
+ * MEMORY, CONFLICT. */
 bool slc_mail_spool_put(const char *dir, const struct slc_mail *mail, struct slc_error *error);
 
 /* Errors: NOT_FOUND, FORMAT (the file is none), NAME, IO, MEMORY. */
@@ -92,6 +93,21 @@ bool slc_mail_spool_retry(const char *dir, const char *id, int64_t now_usec,
                           struct slc_error *error);
 
 bool slc_mail_spool_remove(const char *dir, const char *id, struct slc_error *error);
+
+/* A note <id>.asked: when the batch of that id is over, its report is to be
+ * mailed, to `recipients` (one line, may be empty) and the standing ones. It is
+ * there until somebody has done it, so that a process that ends while loads go on
+ * elsewhere takes no report with it. Errors: IO, MEMORY. */
+bool slc_mail_spool_ask(const char *dir, const char *id, struct slc_str recipients,
+                        struct slc_error *error);
+void slc_mail_spool_answered(const char *dir, const char *id);
+
+/* Some notes: at most `most` ids. Returns how many. */
+size_t slc_mail_spool_asked(const char *dir, char (*ids)[SLC_MAIL_ID_BYTES], size_t most);
+
+/* A note's recipients, appended. Errors: NOT_FOUND (it is done), IO, LIMIT. */
+bool slc_mail_spool_read_asked(const char *dir, const char *id, struct slc_buf *recipients,
+                               struct slc_error *error);
 
 /* Become the one who sends. A descriptor to be closed; -1 with CONFLICT when
  * another process is it. */

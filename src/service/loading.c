@@ -126,6 +126,11 @@ struct slc_queue *slc_service_queue(const struct slc_role_context *context, stru
     return slc_queue_open(&options, error);
 }
 
+static void on_watched_asked(void *state, const char *batch_id)
+{
+    slc_mailer_batch_asked(state, batch_id, NULL);
+}
+
 static void on_watched_batch(void *state, const struct slc_batch *batch)
 {
     slc_mailer_batch_over(state, batch, NULL);
@@ -143,16 +148,18 @@ static bool start_watch(struct slc_loading *loading, struct slc_redis_pool *pool
 
     if (!slc_config_bool(context->config, "watch") || !context->first)
         return true;
-    loading->mailer = slc_mailer_start(
-        &(struct slc_mailer_options){.config = context->config, .pool = pool, .inbox = inbox},
-        error);
+    loading->queue = options.queue = slc_service_queue(context, inbox, 1, error);
+    if (loading->queue)
+        loading->mailer = slc_mailer_start(
+            &(struct slc_mailer_options){
+                .config = context->config, .pool = pool, .inbox = inbox, .queue = loading->queue},
+            error);
     if (loading->mailer && slc_mailer_has_standing(loading->mailer)) {
         options.on_done = on_watched_batch;
+        options.on_asked = on_watched_asked;
         options.done_state = loading->mailer;
     }
     if (loading->mailer)
-        loading->queue = options.queue = slc_service_queue(context, inbox, 1, error);
-    if (loading->queue)
         loading->watch = slc_watch_start(&options, error);
     return loading->watch != NULL;
 }
@@ -205,8 +212,9 @@ void slc_loading_stop(struct slc_loading *loading, int64_t graceful_usec)
     if (!loading)
         return;
     slc_watch_stop(loading->watch);
-    slc_queue_close(loading->queue);
     slc_mailer_stop(loading->mailer);
+    slc_queue_close(loading->queue);
+    slc_mailer_free(loading->mailer);
     if (!slc_worker_stop(loading->worker, graceful_usec))
         slc_log(SLC_LOG_WARNING, "a load was stopped; the next worker begins it again");
     free(loading);

@@ -26,6 +26,8 @@ enum {
     LONGEST_PAUSE_SEC = 3600,
     OTHER_SENDER_MS = 5000, /* how often to look whether the sending process is gone */
     LOOK_MS = 600000,       /* the folder, where inotify says nothing */
+    ASKED_MS = 5000,        /* loads that others asked for */
+    ASKED_MAX = 64,         /* of them at a time */
 };
 
 struct slc_mailer {
@@ -170,21 +172,24 @@ bool slc_mailer_has_standing(const struct slc_mailer *mailer)
     return mailer->folder && mailer->standing.count > 0;
 }
 
-void slc_mailer_batch_over(struct slc_mailer *mailer, const struct slc_batch *batch,
-                           const char *recipients)
+void slc_mailer_batch_asked(struct slc_mailer *mailer, const char *batch_id, const char *recipients)
+{
+    struct slc_error error = {0};
+
+    if (!mailer->folder || (!recipients && mailer->standing.count == 0))
+        return;
+    if (!slc_mail_spool_ask(mailer->folder, batch_id, slc_str_from(recipients ? recipients : ""),
+                            &error))
+        slc_log(SLC_LOG_WARNING, "a report by mail may be lost when this process ends",
+                SLC_LOG_TEXT_FIELD("mail", batch_id), SLC_LOG_TEXT_FIELD("reason", error.message));
+}
+
+static void report(struct slc_mailer *mailer, const struct slc_batch *batch, const char *recipients)
 {
     SLC_AUTO_FREE struct slc_mail_addresses *list = calloc(1, sizeof(*list));
     SLC_AUTO_FREE struct slc_mail *mail = calloc(1, sizeof(*mail));
     struct slc_error error = {0};
 
-    if (!batch || !slc_mail_report_is_wanted(batch))
-        return;
-    if (!mailer->folder) {
-        if (recipients && *recipients)
-            slc_log(SLC_LOG_WARNING, "a report was asked for by mail, but mail.url is not set",
-                    SLC_LOG_TEXT_FIELD("batch", batch->id));
-        return;
-    }
     if (!list || !mail) {
         slc_log(SLC_LOG_ERROR, "no memory for a report by mail");
         return;
@@ -198,6 +203,58 @@ void slc_mailer_batch_over(struct slc_mailer *mailer, const struct slc_batch *ba
         slc_log(SLC_LOG_ERROR, "a report cannot be mailed", SLC_LOG_TEXT_FIELD("mail", mail->id),
                 SLC_LOG_TEXT_FIELD("reason", error.message));
     slc_mail_release(mail);
+}
+
+void slc_mailer_batch_over(struct slc_mailer *mailer, const struct slc_batch *batch,
+                           const char *recipients)
+{
+    if (!batch)
+        return;
+    if (mailer->folder) {
+        if (slc_mail_report_is_wanted(batch))
+            report(mailer, batch, recipients);
+        slc_mail_spool_answered(mailer->folder, batch->id);
+    } else if (recipients && *recipients) {
+        slc_log(SLC_LOG_WARNING, "a report was asked for by mail, but mail.url is not set",
+                SLC_LOG_TEXT_FIELD("batch", batch->id));
+    }
+}
+
+/* ---- Loads that others asked for ------------------------------------------------ */
+
+struct asked {
+    struct slc_mailer *mailer;
+    const char *recipients;
+};
+
+static void see_asked(void *state, const struct slc_batch *batch)
+{
+    struct asked *asked = state;
+
+    if (batch->ended_usec)
+        slc_mailer_batch_over(asked->mailer, batch, asked->recipients);
+}
+
+/* Report what is over by now; true when some of it is not. */
+static bool look_after_asked(struct slc_mailer *mailer)
+{
+    char(*ids)[SLC_MAIL_ID_BYTES] = calloc(ASKED_MAX, sizeof(*ids));
+    size_t count = ids ? slc_mail_spool_asked(mailer->folder, ids, ASKED_MAX) : 0;
+
+    for (size_t i = 0; i < count && !atomic_load(&mailer->stop); i++) {
+        SLC_AUTO_BUF struct slc_buf recipients = {0};
+        struct asked asked = {.mailer = mailer};
+        struct slc_error error = {0};
+
+        if (!slc_mail_spool_read_asked(mailer->folder, ids[i], &recipients, NULL) ||
+            !(asked.recipients = slc_buf_text(&recipients)))
+            continue;
+        if (!slc_queue_see(mailer->options.queue, ids[i], see_asked, &asked, &error) &&
+            error.code == SLC_ERR_NOT_FOUND)
+            slc_mail_spool_answered(mailer->folder, ids[i]); /* forgotten long since */
+    }
+    free(ids);
+    return count > 0;
 }
 
 void slc_mailer_state(const struct slc_mailer *mailer, const char *batch_id, struct slc_buf *json)
@@ -369,13 +426,13 @@ static void wait_for_work(struct slc_mailer *mailer, int64_t wait_ms)
 static void send_all(struct slc_mailer *mailer, struct slc_mail_sender *sender)
 {
     while (!atomic_load(&mailer->stop)) {
+        bool asked = mailer->options.queue && look_after_asked(mailer);
         int64_t next_usec = send_due(mailer, sender);
-        int64_t now = slc_now_usec();
+        int64_t now = slc_now_usec(), wait_ms = asked ? ASKED_MS : LOOK_MS;
 
-        if (next_usec == INT64_MAX)
-            wait_for_work(mailer, LOOK_MS);
-        else if (next_usec > now)
-            wait_for_work(mailer, (next_usec - now) / 1000 + 1);
+        if (next_usec != INT64_MAX && next_usec < now + wait_ms * 1000)
+            wait_ms = next_usec > now ? (next_usec - now) / 1000 + 1 : 0;
+        wait_for_work(mailer, wait_ms);
     }
 }
 
@@ -444,7 +501,7 @@ struct slc_mailer *slc_mailer_start(const struct slc_mailer_options *options,
                            : slc_fail(error, SLC_ERR_MEMORY, "no memory for mails"))
             return mailer;
     }
-    slc_mailer_stop(mailer);
+    slc_mailer_free(mailer);
     return NULL;
 }
 
@@ -452,13 +509,19 @@ void slc_mailer_stop(struct slc_mailer *mailer)
 {
     uint64_t one = 1;
 
-    if (!mailer)
+    if (!mailer || !mailer->started)
         return;
     atomic_store(&mailer->stop, true);
-    if (mailer->started) {
-        (void)!write(mailer->stop_fd, &one, sizeof(one));
-        pthread_join(mailer->thread, NULL);
-    }
+    (void)!write(mailer->stop_fd, &one, sizeof(one));
+    pthread_join(mailer->thread, NULL);
+    mailer->started = false;
+}
+
+void slc_mailer_free(struct slc_mailer *mailer)
+{
+    if (!mailer)
+        return;
+    slc_mailer_stop(mailer);
     if (mailer->stop_fd >= 0)
         close(mailer->stop_fd);
     if (mailer->inotify_fd >= 0)

@@ -17,6 +17,7 @@ struct slc_mailer_options {
     const struct slc_config *config; /* borrowed, as all of these */
     struct slc_redis_pool *pool;
     struct slc_inbox *inbox;
+    struct slc_queue *queue; /* to see what became of loads that others asked for */
 };
 
 struct slc_mailer;
@@ -26,9 +27,11 @@ struct slc_mailer;
 struct slc_mailer *slc_mailer_start(const struct slc_mailer_options *options,
                                     struct slc_error *error);
 
-/* A mail that is being sent is given up and sent again by whoever comes next. NULL
- * is fine. */
+/* Send nothing more, and leave the queue alone: before the queue is closed. A mail
+ * that is being sent is given up and sent again by whoever comes next. NULL is fine. */
 void slc_mailer_stop(struct slc_mailer *mailer);
+/* Afterwards, when the queue calls no more. NULL is fine. */
+void slc_mailer_free(struct slc_mailer *mailer);
 
 /* What a caller wants to have told may be written to: addresses that are good, of
  * domains that are allowed. Errors: DATA, LIMIT. */
@@ -38,7 +41,12 @@ bool slc_mailer_check(const struct slc_mailer *mailer, struct slc_str recipients
 /* There is somebody to write to of batches that nobody asked for. */
 bool slc_mailer_has_standing(const struct slc_mailer *mailer);
 
-/* A batch is over (NULL: nobody here will know what came of it): report it to `recipients` (checked; NULL: nobody asked) and to
+/* A batch was asked for here: note down that it is to be reported, so that
+ * another process does it when this one ends before. `recipients` as below. */
+void slc_mailer_batch_asked(struct slc_mailer *mailer, const char *batch_id,
+                            const char *recipients);
+
+/* A batch is over (NULL: this process will not know what came of it): report it to `recipients` (checked; NULL: nobody asked) and to
  * the standing ones. */
 void slc_mailer_batch_over(struct slc_mailer *mailer, const struct slc_batch *batch,
                            const char *recipients);

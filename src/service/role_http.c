@@ -92,6 +92,11 @@ static bool check_recipients(void *state, struct slc_str recipients, struct slc_
     return slc_mailer_check(state, recipients, error);
 }
 
+static void on_batch_asked(void *state, const char *batch_id, const char *recipients)
+{
+    slc_mailer_batch_asked(state, batch_id, recipients);
+}
+
 static void on_batch_over(void *state, const struct slc_batch *batch, const char *recipients)
 {
     slc_mailer_batch_over(state, batch, recipients);
@@ -110,6 +115,7 @@ static bool start_api(struct http_role *role, struct slc_error *error)
                                       .sessions = role->sessions,
                                       .counters = role->counters,
                                       .mail = {.check = check_recipients,
+                                               .batch_asked = on_batch_asked,
                                                .batch_over = on_batch_over,
                                                .write_state = write_mail_state,
                                                .state = role->mailer}};
@@ -176,11 +182,13 @@ static bool start(struct http_role *role, struct slc_error *error)
     if (!role->inbox)
         return false;
     role->queue = slc_service_queue(context, role->inbox, connections, error);
-    role->mailer = slc_mailer_start(&(struct slc_mailer_options){.config = role->config,
-                                                                 .pool = role->pool,
-                                                                 .inbox = role->inbox},
-                                    error);
-    return role->queue && role->mailer && make_access(role, error) && make_sessions(role, error) &&
+    if (role->queue)
+        role->mailer = slc_mailer_start(&(struct slc_mailer_options){.config = role->config,
+                                                                     .pool = role->pool,
+                                                                     .inbox = role->inbox,
+                                                                     .queue = role->queue},
+                                        error);
+    return role->mailer && make_access(role, error) && make_sessions(role, error) &&
            make_limits(role, error) &&
            slc_service_parse_proxies(role->config, &role->proxies, error) &&
            start_api(role, error) && start_server(role, error);
@@ -195,8 +203,9 @@ static void stop(struct http_role *role, int64_t graceful_usec)
                                      ? "requests were cut off: a quick stop was asked for"
                                      : "requests were cut off: graceful_timeout is over");
     slc_api_free(role->api);
-    slc_queue_close(role->queue);
     slc_mailer_stop(role->mailer);
+    slc_queue_close(role->queue);
+    slc_mailer_free(role->mailer);
     slc_sessions_free(role->sessions);
     slc_limits_free(role->limits);
     slc_access_free(role->access);

@@ -116,6 +116,8 @@ static bool submit(struct slc_watch *watch, const struct slc_queue_request *requ
         *error = why;
         return false;
     }
+    if (receipt.taken > 0 && watch->options.on_asked)
+        watch->options.on_asked(watch->options.done_state, receipt.id);
     if (receipt.wait_ms >= 0) {
         int64_t again_usec = slc_monotonic_usec() + (receipt.wait_ms + 1) * 1000;
 

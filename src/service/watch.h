@@ -25,6 +25,8 @@ struct slc_watch_options {
     int64_t poll_ms;
     /* When the loads of a round are over, on a thread of the queue; may be NULL. */
     void (*on_done)(void *state, const struct slc_batch *batch);
+    /* They were asked for; may be NULL. */
+    void (*on_asked)(void *state, const char *batch_id);
     void *done_state;
 };
 

@@ -258,6 +258,34 @@ def test_a_killed_service_leaves_its_mails_to_the_next(make_mail_server, make_se
     assert len(server.mails) == 1  # three processes, one mail
 
 
+@pytest.mark.parametrize("how", ["killed", "reloaded"])
+def test_a_report_outlives_who_was_asked_for_it(make_mail_server, make_service, how):
+    server = make_mail_server()
+    more = options(server, source__settle_ms=2000)
+    service = make_service(**more)
+    content = "id,v\n" + "".join(f"{i},{i}\n" for i in range(50))
+    service.put("slow.csv", content[:100], size=len(content))  # whole is what its ticket says
+    service.call("GET", "/register_replicas")
+    caller = subprocess.Popen(service.curl_command("POST", "/loadDf2redis", "?email=a@b.example&force_reload=0", key=service.key),
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    notes = os.path.join(service.state, "mail")
+    harness.until("it is noted down", lambda: os.path.isdir(notes) and any(n.endswith(".asked") for n in os.listdir(notes)))
+    if how == "killed":
+        service.kill()
+        service = make_service(**more)
+    else:
+        service.signal(1)
+        harness.until("the configuration was read", lambda: "configuration" in service.log())
+    with open(service.path("slow.csv"), "w", encoding="ascii") as out:
+        out.write(content)
+    server.wait()
+    caller.kill()
+    caller.wait()
+    assert server.message()["Subject"].startswith("[sluice] slow")
+    harness.until("the note is gone", lambda: not any(n.endswith(".asked") for n in os.listdir(notes)))
+    assert len(server.mails) == 1
+
+
 def test_without_a_mail_server(make_service):
     service = make_service()
     service.put("t.csv", "id\n1\n")
