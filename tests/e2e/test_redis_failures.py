@@ -319,11 +319,12 @@ def test_at_any_byte(tmp_path, server, client, direction, what):
             else:
                 assert client.hlen("table") == 60, at
                 assert harness.check_counts(client, "table") == (60, 60, 0, 0)
-            if done.returncode == 0 or what is cut:
+            if what is cut:
                 assert leftovers(client) == [], at
             else:
+                # A garbled answer may have been written down as garbage that nobody can read.
                 plain.ok("load", old, "--index", "id")
-                assert leftovers(client) == [], at
+                assert [key for key in leftovers(client) if not key.endswith(b":garbage")] == [], at
             meddler.arm(1 << 60, what, 0)
     assert hit > 10
 
