@@ -96,13 +96,20 @@ void slc_api_json_time(struct slc_buf *json, int64_t usec)
     slc_buf_append_text(json, "Z\"");
 }
 
+void slc_api_redis_failed(struct slc_api *api)
+{
+    slc_counters_add(api->options.counters, SLC_METRIC_REDIS_ERRORS, 1);
+}
+
 struct slc_redis *slc_api_redis(struct slc_api *api, struct slc_http_response *response)
 {
     struct slc_error error = {0};
     struct slc_redis *redis = slc_redis_pool_take(api->options.pool, &error);
 
-    if (!redis)
+    if (!redis) {
+        slc_api_redis_failed(api);
         slc_api_fail(response, &error);
+    }
     return redis;
 }
 
@@ -111,8 +118,10 @@ struct slc_redis *slc_api_redis_reader(struct slc_api *api, struct slc_http_resp
     struct slc_error error = {0};
     struct slc_redis *redis = slc_redis_pool_take_reader(api->options.pool, &error);
 
-    if (!redis)
+    if (!redis) {
+        slc_api_redis_failed(api);
         slc_api_fail(response, &error);
+    }
     return redis;
 }
 

@@ -80,6 +80,7 @@ static void answer_names(void *state, struct slc_reply *const replies[],
     struct slc_error error;
 
     if (!replies) {
+        slc_api_redis_failed(asking->api);
         slc_api_fail(&response, failure);
     } else if (!slc_ask_names_answer(replies, ", ", &list, &error)) {
         slc_api_fail(&response, &error);
@@ -163,6 +164,7 @@ static void answer_row(void *state, struct slc_reply *const replies[],
     struct slc_buf *json;
 
     if (!replies) {
+        slc_api_redis_failed(asking->api);
         slc_api_fail(&response, failure);
         finish(asking, &response);
         return;

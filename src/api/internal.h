@@ -85,7 +85,10 @@ void slc_api_json_error(struct slc_buf *json, const struct slc_error *error);
 /* "2022-02-22T19:35:32.5Z" of microseconds since 1970, null for 0. */
 void slc_api_json_time(struct slc_buf *json, int64_t usec);
 
-/* A connection from the pool; NULL: the response says why not. */
+/* Count a call that failed because of Redis. */
+void slc_api_redis_failed(struct slc_api *api);
+
+/* A connection from the pool; NULL: the response says why not (and it is counted). */
 struct slc_redis *slc_api_redis(struct slc_api *api, struct slc_http_response *response);
 /* The same for reading alone, which one of Redis' replicas may do. */
 struct slc_redis *slc_api_redis_reader(struct slc_api *api, struct slc_http_response *response);

@@ -49,7 +49,7 @@ static const struct metric {
     {SLC_METRIC_HTTP_REQUEST_BYTES, "sluice_http_request_bytes_total", NULL,
      "Bytes of requests' bodies.", COUNTER},
     {SLC_METRIC_REDIS_ERRORS, "sluice_redis_errors_total", NULL,
-     "Calls and loads that failed because of Redis.", COUNTER},
+     "Calls, sessions and limits that failed because Redis could not be reached.", COUNTER},
     {SLC_METRIC_LOADS_RUNNING, "sluice_loads_running", NULL, "Loads under way.", LEVEL},
     {SLC_METRIC_LOADS_DONE, "sluice_loads_total", "result=\"done\"",
      "Loads that are over, by result.", COUNTER},

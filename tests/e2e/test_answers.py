@@ -57,6 +57,22 @@ def test_a_row_that_lies_otherwise(loaded, client):
         assert ask(loaded, "/v1/replicas/people/rows/99")[0] == 404
 
 
+@pytest.mark.parametrize("layout", ["packed"])
+def test_rows_of_another_layout(make_service, tmp_path, client, layout):
+    """Whatever the layout: the same rows by their keys, and 404 for others, the first time and after it."""
+    service = make_service(tmp_path, store__layout=layout)
+    service.put("n.csv", "k,v\n" + "".join(f"key {i},{i}\n" for i in range(300)), prim_index="k")
+    assert service.load_all().status == 200
+    assert json.loads(client.hget("n.META", "LAYOUT"))["layout"] == layout
+    for _ in range(2):
+        for key in (0, 7, 299):
+            said = json.loads(ask(service, f"/v1/replicas/n/rows/key%20{key}")[2])
+            assert said["key"] == f"key {key}" and len(said["values"]) == 1
+        assert ask(service, "/v1/replicas/n/rows/key%20300")[0] == 404
+    page = json.loads(ask(service, "/v1/replicas/n/rows?limit=300")[2])["rows"]
+    assert page[7] == json.loads(ask(service, "/v1/replicas/n/rows/key%207")[2])
+
+
 def test_many_at_once(loaded):
     """Rows and names asked for by many at the same time: each gets his own."""
     from concurrent.futures import ThreadPoolExecutor

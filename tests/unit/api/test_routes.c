@@ -97,6 +97,10 @@ static void test_redis_away(void **state)
     EXPECT(&test, "GET", "/healthz", NULL, 200, "{\"status\":\"ok\"}");
     EXPECT(&test, "GET", "/readyz", NULL, 503,
            "{\"status\":\"not ready\",\"redis\":\"unavailable\",\"stream_dir\":\"ok\"}");
+    assert_int_equal(api_test_call(&test, "GET", "/metrics", NULL), 200);
+    EXPECT_PART(&test, "\nsluice_redis_errors_total ");
+    assert_null(
+        strstr(test.answer.body, "\nsluice_redis_errors_total 0\n")); /* they were counted */
     api_test_close(&test);
 }
 
