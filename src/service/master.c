@@ -339,19 +339,22 @@ static void reap(struct slc_master *master)
     }
 }
 
+static void hear_keeper(struct slc_master *master)
+{
+    if (slc_keeper_listen(&master->keeper, 0) != SLC_KEEPER_ENDED)
+        return;
+    slc_log(SLC_LOG_ERROR, "the keeper of the private redis-server has ended",
+            SLC_LOG_TEXT_FIELD("reason", master->keeper.reason));
+    master->keeper_retry_usec =
+        slc_monotonic_usec() + (master->keeper.ready ? 0 : KEEPER_PAUSE_USEC);
+}
+
 static void look_after_keeper(struct slc_master *master)
 {
     struct slc_error error = {0};
 
-    if (!master->redis_dir[0])
-        return;
-    if (master->keeper.pid > 0 && slc_keeper_listen(&master->keeper, 0) == SLC_KEEPER_ENDED) {
-        slc_log(SLC_LOG_ERROR, "the keeper of the private redis-server has ended",
-                SLC_LOG_TEXT_FIELD("reason", master->keeper.reason));
-        master->keeper_retry_usec =
-            slc_monotonic_usec() + (master->keeper.ready ? 0 : KEEPER_PAUSE_USEC);
-    }
-    if (master->keeper.pid > 0 || slc_monotonic_usec() < master->keeper_retry_usec)
+    if (!master->redis_dir[0] || master->keeper.pid > 0 ||
+        slc_monotonic_usec() < master->keeper_retry_usec)
         return;
     master->keeper_retry_usec = slc_monotonic_usec() + KEEPER_PAUSE_USEC;
     if (!slc_keeper_start(&master->keeper, master->redis_dir, slc_master_close_in_child, master,
@@ -404,6 +407,8 @@ static int wait_and_see(struct slc_master *master, int64_t until_usec)
         return SIGQUIT;
     for (struct slc_process *p = master->processes; p; p = p->next)
         (void)slc_processes_hear(master, p);
+    if (fds[1].revents)
+        hear_keeper(master);
     if (fds[2].revents)
         promote(master);
     reap(master);

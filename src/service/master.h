@@ -47,7 +47,8 @@ struct slc_process {
     int status_fd; /* -1: it has said what it had to */
     bool first, ready;
     int64_t started_usec; /* monotonic */
-    int64_t kill_usec;    /* monotonic: when it has to be gone; 0: it is to run */
+    int64_t kill_usec;    /* monotonic: when it is hurried, or killed; 0: it is to run */
+    bool hurried;         /* it was told to be quick */
     struct slc_process *next;
 };
 

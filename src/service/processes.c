@@ -11,9 +11,10 @@
 #include "base/time.h"
 #include "service/master.h"
 
-/* A worker that is told to end has its own bound; this is the master's, behind
- * it. */
-static const int64_t kill_margin_usec = 6 * SLC_USEC_PER_SEC;
+/* A worker that is told to end has its own bound. Behind it the master says it
+ * again, and that it is to be quick, and then kills. */
+static const int64_t hurry_margin_usec = 1 * SLC_USEC_PER_SEC;
+static const int64_t kill_margin_usec = 5 * SLC_USEC_PER_SEC;
 
 static const enum slc_metric levels[SLC_ROLES] = {SLC_METRIC_WORKERS_HTTP, SLC_METRIC_WORKERS_LOAD};
 
@@ -146,11 +147,14 @@ bool slc_processes_hear(struct slc_master *master, struct slc_process *process)
 
 void slc_processes_end(struct slc_process *process, int signal_number, int64_t grace_usec)
 {
-    int64_t end_usec = slc_monotonic_usec() + grace_usec + kill_margin_usec;
+    bool quick = signal_number == SIGQUIT || signal_number == SIGINT;
+    int64_t end_usec =
+        slc_monotonic_usec() + grace_usec + (quick ? kill_margin_usec : hurry_margin_usec);
 
     (void)kill(process->pid, signal_number);
-    if (process->kill_usec == 0 || end_usec < process->kill_usec)
+    if (process->kill_usec == 0 || end_usec < process->kill_usec || quick != process->hurried)
         process->kill_usec = end_usec;
+    process->hurried |= quick;
 }
 
 void slc_processes_signal(struct slc_master *master, enum slc_role role, unsigned generation,
@@ -173,7 +177,9 @@ int64_t slc_processes_kill_late(struct slc_master *master)
     for (struct slc_process *p = master->processes; p; p = p->next) {
         if (p->kill_usec == 0)
             continue;
-        if (p->kill_usec <= now) {
+        if (p->kill_usec <= now && !p->hurried) {
+            slc_processes_end(p, SIGQUIT, 0);
+        } else if (p->kill_usec <= now) {
             slc_log(SLC_LOG_ERROR, "a worker did not end in time and is killed",
                     SLC_LOG_TEXT_FIELD("role", slc_role_name(p->role)),
                     SLC_LOG_INT_FIELD("worker", p->pid));
