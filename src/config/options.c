@@ -234,7 +234,7 @@ static const struct slc_option options[] = {
      .help = "The TCP port to listen on."},
     {.key = "http.workers",
      .kind = SLC_OPTION_INT,
-     .default_text = "1",
+     .default_text = "4",
      .min = 1,
      .max = 64,
      .help = "How many processes answer requests."},
@@ -329,8 +329,9 @@ static const struct slc_option options[] = {
      .default_text = "5",
      .min = 0,
      .max = 19,
-     .help = "How far the threads that read and transform a file stand back (nice(2)) for what else "
-             "runs on the machine, such as Redis and those who ask it."},
+     .help =
+         "How far the threads that read and transform a file stand back (nice(2)) for what else "
+         "runs on the machine, such as Redis and those who ask it."},
     {.key = "load.memory",
      .kind = SLC_OPTION_SIZE,
      .default_text = "128MiB",

@@ -37,9 +37,11 @@ static int handle_signal(const struct slc_role_process *process)
     return 0;
 }
 
-static void say_hurry(int signal_number)
+static void say_hurry(const struct slc_role_process *process, int signal_number)
 {
-    slc_log(SLC_LOG_INFO, "a worker stops at once", SLC_LOG_INT_FIELD("signal", signal_number));
+    slc_log(SLC_LOG_INFO, "a worker stops at once",
+            SLC_LOG_TEXT_FIELD("role", slc_role_name(process->role)),
+            SLC_LOG_INT_FIELD("signal", signal_number));
 }
 
 bool slc_role_must_hurry(void *state)
@@ -50,7 +52,7 @@ bool slc_role_must_hurry(void *state)
     while (!process->hurry && (signal_number = handle_signal(process)) > 0) {
         process->hurry = signal_number == SIGINT || signal_number == SIGQUIT;
         if (process->hurry)
-            say_hurry(signal_number);
+            say_hurry(process, signal_number);
     }
     return process->hurry;
 }
@@ -70,7 +72,7 @@ int64_t slc_role_wait(struct slc_role_process *process)
     process->hurry = signal_number != SIGTERM && signal_number != SIGUSR2;
     process->succeeded = signal_number == SIGUSR2;
     if (process->hurry)
-        say_hurry(signal_number);
+        say_hurry(process, signal_number);
     return process->hurry
                ? 0
                : (int64_t)(slc_config_seconds(process->context->config, "graceful_timeout") * 1e6);
@@ -110,7 +112,7 @@ static void tell_failure(int status_fd, const struct slc_error *error)
 
 int slc_role_run(enum slc_role role, const struct slc_role_context *context)
 {
-    struct slc_role_process process = {.context = context};
+    struct slc_role_process process = {.context = context, .role = role};
     struct slc_error error = {0};
     char name[16];
     bool good;

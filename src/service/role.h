@@ -45,6 +45,7 @@ enum { SLC_ROLE_SAYS_READY = 'R', SLC_ROLE_SAYS_FAILED = 'E' };
 /* A worker process' own; the roles add to it. */
 struct slc_role_process {
     const struct slc_role_context *context;
+    enum slc_role role;
     int signal_fd;
     bool hurry;     /* a quick stop was asked for, maybe during a graceful one */
     bool succeeded; /* others go on in its place */

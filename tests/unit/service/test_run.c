@@ -78,6 +78,7 @@ static struct slc_config *configure(const struct place *place, const char *const
     set(config, "state_dir", place->state_dir);
     set(config, "log.format", "text");
     set(config, "limits.rate", "0");
+    set(config, "load.workers", "1");
     snprintf(text, sizeof(text), "unix://%s", place->job.url->path);
     set(config, "redis.url", text);
     snprintf(text, sizeof(text), "%u", (unsigned)place->port);
@@ -248,11 +249,9 @@ static void test_reloading(void **state)
     assert_int_equal(kill(process.pid, SIGUSR1), 0);
     wait_for(&process, "the log was opened anew", 1);
     assert_int_equal(kill(process.pid, SIGTTIN), 0);
-    wait_for(&process, "one HTTP worker more workers=2", 1);
+    wait_for(&process, "one HTTP worker more workers=5", 1);
     assert_int_equal(kill(process.pid, SIGTTOU), 0);
-    wait_for(&process, "one HTTP worker less workers=1", 1);
-    assert_int_equal(kill(process.pid, SIGTTOU), 0);
-    wait_for(&process, "the last HTTP worker stays", 1);
+    wait_for(&process, "one HTTP worker less workers=4", 1);
     assert_int_equal(finish(&process, SIGTERM), 0);
     place_close(&place);
 }
@@ -421,7 +420,7 @@ static void test_a_quick_stop_during_a_graceful_one(void **state)
     wait_for(&process, "stopping signal=15", 1);
     assert_int_equal(kill(process.pid, SIGINT), 0);
     wait_for(&process, "stopping at once signal=2", 1);
-    wait_for(&process, "a worker stops at once", 1);
+    wait_for(&process, "a worker stops at once role=load", 1);
     take_away(&place, "slow");
     assert_int_equal(finish(&process, 0), 0);
     assert_non_null(strstr(process.said, "a load was stopped"));
