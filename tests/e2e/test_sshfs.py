@@ -5,6 +5,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -203,6 +204,35 @@ def test_the_link_drops_in_the_middle_of_a_load(far, make_service, client):
     harness.until("the load is done", lambda: client.hlen("t") == rows, 120)
     harness.until("the ticket over there says so", lambda: '"PROCESSED"' in open(ticket, encoding="utf-8").read(), 60)
     harness.until("nothing is left behind", lambda: not client.exists("REPLICA_REGISTRY:staging"), 60)
+
+
+def test_a_dead_mount_does_not_hang_the_service(far, make_service, client):
+    """The other side is silent: no error, no answer. Health and API go on, and the service can be stopped."""
+    far.put("t.csv", table(10))
+    assert far.mount().returncode == 0
+    service = make_service(source__stream_dir=far.point, watch="true", source__poll_ms=50, graceful_timeout="3s")
+    harness.until("it is loaded", lambda: client.hlen("t") == 10)
+    assert service.call("GET", "/readyz").status == 200
+    far.signal(signal.SIGSTOP)
+
+    def unavailable():
+        started = time.monotonic()
+        answer = service.call("GET", "/readyz")
+        assert time.monotonic() - started < 10
+        return answer.status == 503 and answer.json()["stream_dir"] == "unavailable"
+    harness.until("it says that it is not ready", unavailable)
+    assert service.call("GET", "/healthz").status == 200
+    assert service.call("GET", "/getRegisteredReplics").status == 200
+    assert service.call("POST", "/getTopNFromReplica", "?replica=t&topn=3").status == 200
+    far.signal(signal.SIGCONT)
+    harness.until("it is ready again", lambda: service.call("GET", "/readyz").status == 200, 90)
+    far.put("t.csv", table(20))
+    harness.until("what came meanwhile is loaded", lambda: client.hlen("t") == 20, 90)
+    far.signal(signal.SIGSTOP)
+    started = time.monotonic()
+    service.signal(signal.SIGTERM)
+    service.wait()
+    assert time.monotonic() - started < 30
 
 
 def test_kept_mounted(far):
