@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "store/announce.h"
 #include "store/bucket.h"
 #include "store/crc64.h"
 #include "store/layout.h"
@@ -536,6 +537,41 @@ static void unknown_garbage_is_kept(void **state)
     assert_int_equal(test_integer(redis, SLC_STR("HLEN"), SLC_STR("REPLICA_REGISTRY:garbage")), 1);
 }
 
+/* Whether rows are garbage is for their metadata to say: when the server does not
+ * tell, they stay. */
+static void rows_stay_when_the_server_does_not_tell(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    SLC_AUTO_REPLY struct slc_reply *meta = NULL;
+    SLC_AUTO_ARENA struct slc_arena arena = {0};
+    struct slc_announcement note = {.name = SLC_STR("t"), .owner = SLC_STR("")};
+    struct slc_store_counts counts;
+    struct slc_error error;
+
+    load_table(redis, (struct test_load){.name = "t", .layout = "packed"}, 200, 300, 1 << 30,
+               &counts); /* 2 buckets */
+    assert_ok(slc_redis_call(redis, &meta, &error, SLC_STR("HMGET"), SLC_STR("t.META"),
+                             SLC_STR("LOAD_ID"), SLC_STR("LAYOUT")),
+              error);
+    note.document = meta->items[1].text;
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("HSET"),
+                             SLC_STR("REPLICA_REGISTRY:garbage"), meta->items[0].text,
+                             slc_announcement_text(&arena, &note)),
+              error);
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("ACL"), SLC_STR("SETUSER"),
+                             SLC_STR("default"), SLC_STR("-hmget")),
+              error);
+    assert_fails(slc_store_sweep(redis, REGISTRY, all_dead, NULL, NULL, &error), error,
+                 SLC_ERR_AUTH);
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("ACL"), SLC_STR("SETUSER"),
+                             SLC_STR("default"), SLC_STR("+hmget")),
+              error);
+    assert_int_equal(test_integer(redis, SLC_STR("DBSIZE")), 5);
+    /* Told that they are current, it forgets the note alone. */
+    assert_ok(slc_store_sweep(redis, REGISTRY, all_dead, NULL, NULL, &error), error);
+    assert_int_equal(test_integer(redis, SLC_STR("DBSIZE")), 4);
+}
+
 /* A server that is full, and one that keeps small hashes smaller than a bucket. */
 static void full_and_strict_servers(void **state)
 {
@@ -634,6 +670,7 @@ int main(void)
         cmocka_unit_test(garbage_is_collected),
         cmocka_unit_test(killed_loads_are_swept),
         cmocka_unit_test(unknown_garbage_is_kept),
+        cmocka_unit_test(rows_stay_when_the_server_does_not_tell),
         cmocka_unit_test(full_and_strict_servers),
         cmocka_unit_test(tampering_is_noticed),
     };
