@@ -7,6 +7,7 @@ local base = KEYS[1]
 local GROUP = 'load'
 local FINISHED_MAX = 20000 -- loads in finished batches, but for the newest batch
 local HOME_GONE_MS = 300000
+local UNSEEN_MS = 30000 -- nobody has looked for so long: Redis was away, or all workers were
 local LOADED_MS = 60000
 local PAUSE_FIRST_MS, PAUSE_MAX_MS = 500, 300000
 
@@ -72,7 +73,7 @@ local function forget_batch(member)
   local id, count = member:match('^(%x+):(%d+)$')
   call('ZREM', key('ended'), member)
   call('ZREM', key('batches'), id)
-  call('HINCRBY', key('counts'), 'finished', -count)
+  call('HINCRBY', key('counts'), 'finished', text(0 - count)) -- of "0" -count is "-0", which is no number to Redis
   call('UNLINK', key('batch:' .. id))
 end
 
@@ -182,7 +183,9 @@ local function take(stream, entry, consumer, load_id)
     call('HSET', key('busy'), replica, job)
   end
   local counts, now = key('counts'), text(now_usec())
-  local token = call('HINCRBY', counts, 'fence', 1)
+  -- By the clock, too: a replica that became master may not have heard of the last tokens.
+  local token = math.max((tonumber(call('HGET', counts, 'fence')) or 0) + 1, tonumber(now))
+  call('HSET', counts, 'fence', text(token))
   local attempts = call('HINCRBY', batch, 'a' .. n, 1)
   local retaken = call('HEXISTS', batch, 'l' .. n)
   if retaken == 1 then
@@ -325,6 +328,11 @@ function commands.look(home)
       pending[#pending + 1] = {stream, found[1], found[2], found[3]}
     end
   end
+  local looked = tonumber(call('HGET', key('counts'), 'looked')) or 0
+  if now - looked > UNSEEN_MS then -- who sees a directory could not say so: they get their time anew
+    for _, any in ipairs(call('ZRANGE', key('homes'), 0, -1)) do call('ZADD', key('homes'), 'XX', text(now), any) end
+  end
+  call('HSET', key('counts'), 'looked', text(now))
   for _, gone in ipairs(call('ZRANGE', key('homes'), '-inf', text(now - HOME_GONE_MS), 'BYSCORE', 'LIMIT', 0, 4)) do
     local stream = home_stream(gone)
     for _, found in ipairs(call('XRANGE', stream, '-', '+', 'COUNT', 256)) do
@@ -391,6 +399,12 @@ function commands.rest(job, token, stream, entry, milliseconds, home, settle)
   if answer ~= 'mine' then return answer end
   local id, n = parts(job)
   local batch = key('batch:' .. id)
+  -- Unless it was stopped under way, nothing was begun that would have to be looked after.
+  if home ~= '' or tonumber(milliseconds) > 0 then
+    local before = (call('HGET', batch, 'i' .. n) or ''):match('^(.*) %x+$')
+    call('HDEL', batch, 'i' .. n)
+    if before then call('HSET', batch, 'i' .. n, before) end
+  end
   if home == '-' then home = call('HGET', batch, 'home') end
   set_back(job)
   if settle ~= '' then call('HSET', batch, 'w' .. n, settle) end

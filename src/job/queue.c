@@ -164,10 +164,12 @@ static bool send_batch(struct slc_queue *queue, struct slc_redis *redis, struct 
         if (!append_requests(redis, key, submission, first,
                              left < REQUESTS_A_COMMAND ? left : REQUESTS_A_COMMAND, error))
             return false;
+        /* Right behind the first: cut off here, the rest would never be over. */
+        if (first == 0 && !slc_redis_append_call(redis, error, SLC_STR("PEXPIRE"), key,
+                                                 slc_script_number(ttl, UNSUBMITTED_MS)))
+            return false;
     }
-    if (!slc_redis_append_call(redis, error, SLC_STR("PEXPIRE"), key,
-                               slc_script_number(ttl, UNSUBMITTED_MS)) ||
-        !slc_script_append(redis, queue->base, argc, argv, error))
+    if (!slc_script_append(redis, queue->base, argc, argv, error))
         return false;
     while (slc_redis_outstanding(redis) > 1) {
         SLC_AUTO_REPLY struct slc_reply *reply = NULL;

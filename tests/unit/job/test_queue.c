@@ -327,6 +327,12 @@ static void test_a_growing_file_steps_aside(void **state)
     assert_int_equal(bench.begun, 4);
     assert_memory_equal(bench.log, "grow ", 5);
     expect_clean(&bench);
+    /* An attempt that only looked is none to be looked after; they may be thousands. */
+    bench.growing = 0;
+    SUBMIT(&bench, NULL, "grow");
+    wait_for(&bench, &bench.done_calls, 2);
+    assert_int_equal(bench.begun, 7);
+    assert_string_equal(bench.earlier, "");
     bench_close(&bench);
 }
 
@@ -439,6 +445,27 @@ static void test_history_is_bounded(void **state)
     assert_int_equal(seen, 4);
     assert_ok(slc_queue_list(bench.queue, last.id, 1, count_batch, &seen, &error), error);
     assert_int_equal(seen, 5);
+    bench_close(&bench);
+}
+
+/* A batch of no loads is forgotten like any other, and whoever ends the batch that
+ * pushes it out is told so. */
+static void test_empty_batches_are_forgotten(void **state)
+{
+    struct slc_queue_receipt empty, last;
+    struct slc_error error = {0};
+    struct bench bench;
+    int seen = 0;
+
+    bench_open(&bench, state, 1, 0, 1);
+    assert_true(submit(&bench, (const char *const[]){NULL}, false, &empty, NULL));
+    wait_for(&bench, &bench.done_calls, 1);
+    SUBMIT(&bench, &last, "a");
+    wait_for(&bench, &bench.done_calls, 2);
+    assert_ok(slc_queue_see(bench.queue, last.id, count_batch, &seen, &error), error);
+    assert_fails(slc_queue_see(bench.queue, empty.id, count_batch, &seen, &error), error,
+                 SLC_ERR_NOT_FOUND);
+    expect_clean(&bench);
     bench_close(&bench);
 }
 
@@ -759,6 +786,62 @@ static void test_attempts_are_counted(void **state)
     bench_close(&bench);
 }
 
+/* A replica of Redis became master without the last that its master had heard. */
+static void test_a_token_is_given_once(void **state)
+{
+    SLC_AUTO_REPLY struct slc_reply *first = NULL;
+    SLC_AUTO_REPLY struct slc_reply *second = NULL;
+    struct slc_error error = {0};
+    struct bench bench;
+
+    bench_open(&bench, state, 0, 0, 0);
+    SUBMIT(&bench, NULL, "a");
+    first = ghost_takes(&bench, "another machine/boot/1/1/1");
+    assert_ok(slc_redis_call(bench.test.redis, NULL, &error, SLC_STR("HDEL"),
+                             SLC_STR("{REPLICA_REGISTRY}:jobs:counts"), SLC_STR("fence")),
+              error);
+    assert_ok(slc_script_call(bench.test.redis, "{REPLICA_REGISTRY}:jobs", &second, &error,
+                              SLC_STR("claim"), first->items[1].text, first->items[2].text,
+                              SLC_STR("another machine/boot/1/1/1"), SLC_STR("0"),
+                              SLC_STR("a third machine/boot/1/1/1"),
+                              SLC_STR("fedcba9876543210fedcba9876543210")),
+              error);
+    assert_int_equal(second->type, SLC_REPLY_ARRAY);
+    ghost_is_fenced(&bench, first);
+    bench_close(&bench);
+}
+
+/* Nobody could say what he sees while Redis was away: the first one back does not
+ * end the loads of the others. */
+static void test_homes_have_time_to_come_back(void **state)
+{
+    struct slc_error error = {0};
+    struct bench bench;
+
+    bench_open(&bench, state, 0, 0, 0);
+    for (int away = 1; away >= 0; away--) {
+        SLC_AUTO_REPLY struct slc_reply *homes = NULL;
+
+        assert_ok(slc_redis_call(bench.test.redis, NULL, &error, SLC_STR("ZADD"),
+                                 SLC_STR("{REPLICA_REGISTRY}:jobs:homes"), SLC_STR("1"),
+                                 SLC_STR("elsewhere")),
+                  error);
+        if (away)
+            assert_ok(slc_redis_call(bench.test.redis, NULL, &error, SLC_STR("HSET"),
+                                     SLC_STR("{REPLICA_REGISTRY}:jobs:counts"), SLC_STR("looked"),
+                                     SLC_STR("1")),
+                      error);
+        assert_ok(slc_script_call(bench.test.redis, "{REPLICA_REGISTRY}:jobs", NULL, &error,
+                                  SLC_STR("look"), SLC_STR("")),
+                  error);
+        assert_ok(slc_redis_call(bench.test.redis, &homes, &error, SLC_STR("EXISTS"),
+                                 SLC_STR("{REPLICA_REGISTRY}:jobs:homes")),
+                  error);
+        assert_int_equal(homes->integer, away);
+    }
+    bench_close(&bench);
+}
+
 /* While the worker does it, somebody else has been given the load. */
 static void test_a_worker_that_lost_its_load_stops(void **state)
 {
@@ -814,6 +897,7 @@ int main(void)
         cmocka_unit_test(test_once),
         cmocka_unit_test(test_pauses),
         cmocka_unit_test(test_history_is_bounded),
+        cmocka_unit_test(test_empty_batches_are_forgotten),
         cmocka_unit_test(test_looking),
         cmocka_unit_test(test_following),
         cmocka_unit_test(test_hold),
@@ -823,6 +907,8 @@ int main(void)
         cmocka_unit_test(test_a_lease_runs_out),
         cmocka_unit_test(test_a_process_that_ended_is_noticed),
         cmocka_unit_test(test_attempts_are_counted),
+        cmocka_unit_test(test_a_token_is_given_once),
+        cmocka_unit_test(test_homes_have_time_to_come_back),
         cmocka_unit_test(test_a_worker_that_lost_its_load_stops),
         cmocka_unit_test(test_a_batch_that_redis_lost),
     };
