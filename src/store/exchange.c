@@ -148,6 +148,12 @@ bool slc_store_exec(struct slc_redis *redis, bool good, bool *ret_done,
     return true;
 }
 
+bool slc_store_is_wrong_type(const struct slc_reply *reply)
+{
+    return reply->type == SLC_REPLY_ERROR && reply->text.len >= 9 &&
+           memcmp(reply->text.data, "WRONGTYPE", 9) == 0;
+}
+
 bool slc_store_expect_type(struct slc_redis *redis, struct slc_str key, const char *type,
                            struct slc_error *error)
 {

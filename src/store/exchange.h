@@ -56,6 +56,10 @@ bool slc_store_replies(struct slc_redis *redis, bool good, struct slc_reply *ret
 bool slc_store_exec(struct slc_redis *redis, bool good, bool *ret_done,
                     struct slc_reply **ret_results, struct slc_error *error);
 
+/* The error that the key holds something else than the command is for. Other errors
+ * say nothing of the key. */
+bool slc_store_is_wrong_type(const struct slc_reply *reply);
+
 /* CONFLICT unless `key` is of the type ("hash", "list") or not there. */
 bool slc_store_expect_type(struct slc_redis *redis, struct slc_str key, const char *type,
                            struct slc_error *error);

@@ -1,7 +1,5 @@
 #include "store/garbage.h"
 
-#include <string.h>
-
 #include "store/announce.h"
 #include "store/exchange.h"
 #include "store/layout.h"
@@ -38,11 +36,6 @@ bool slc_garbage_remove_rows(struct slc_redis *redis, struct slc_str name, struc
     return true;
 }
 
-static bool is_wrong_type(const struct slc_reply *reply)
-{
-    return reply->text.len >= 9 && memcmp(reply->text.data, "WRONGTYPE", 9) == 0;
-}
-
 bool slc_store_is_current(struct slc_redis *redis, struct slc_str name, struct slc_str load_id,
                           bool *ret, struct slc_error *error)
 {
@@ -56,7 +49,7 @@ bool slc_store_is_current(struct slc_redis *redis, struct slc_str name, struct s
         !slc_redis_read(redis, &reply, error))
         return false;
     /* Rows are removed when the answer is no: only what is certain is one. */
-    if (reply->type == SLC_REPLY_ERROR && !is_wrong_type(reply))
+    if (reply->type == SLC_REPLY_ERROR && !slc_store_is_wrong_type(reply))
         return slc_reply_fail(reply->text, slc_redis_where(redis), error);
     *ret = reply->count == 2 && slc_str_eq(reply->items[0].text, load_id) &&
            reply->items[1].type == SLC_REPLY_STRING;

@@ -417,15 +417,18 @@ static bool remove_list(struct slc_redis *redis, const struct slc_layout_place *
     struct slc_str list = slc_keyed_list_key(&name, place->prefix, number);
     bool good = true;
 
-    /* Something else may stand there. */
     if (!slc_redis_append_call(redis, error, SLC_STR("LRANGE"), list, SLC_STR("0"),
                                SLC_STR("-1")) ||
         !slc_redis_read(redis, &keys, error))
         return false;
+    /* Something else may stand there. But without an answer the rows could not be
+     * named any more once the list is gone; nor could those that were refused. */
+    if (keys->type == SLC_REPLY_ERROR && !slc_store_is_wrong_type(keys))
+        return slc_reply_fail(keys->text, slc_redis_where(redis), error);
     for (size_t i = 0; good && keys->type == SLC_REPLY_ARRAY && i < keys->count; i++)
         good = append_unlink(redis, place, keys->items[i].text, error);
-    good = good && slc_redis_append_call(redis, error, SLC_STR("UNLINK"), list);
-    return slc_store_replies(redis, good, NULL, 0, error);
+    return slc_store_replies(redis, good, NULL, 0, error) &&
+           slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), list);
 }
 
 bool slc_keyed_remove(struct slc_redis *redis, const struct slc_layout_place *place,

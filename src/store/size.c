@@ -67,8 +67,9 @@ static bool measure(struct slc_redis *redis, const struct slc_layout_place *plac
         return slc_store_replies(redis, false, NULL, 0, error);
     if (!read_sum(redis, n, &sum, &found, error))
         return false;
-    if (found > 0)
-        *ret_bytes = sum / found * n_keys;
+    /* The number of keys is the document's word. */
+    if (found > 0 && __builtin_mul_overflow(sum / found, n_keys, ret_bytes))
+        *ret_bytes = -1;
     return true;
 }
 

@@ -11,6 +11,7 @@
 #include "store/layout.h"
 #include "store/listpack.h"
 #include "store/packed.h"
+#include "store/size.h"
 
 /* ---- CRC-64 ---- */
 
@@ -572,6 +573,58 @@ static void rows_stay_when_the_server_does_not_tell(void **state)
     assert_int_equal(test_integer(redis, SLC_STR("DBSIZE")), 4);
 }
 
+/* The lists of the layout keys are all that knows the rows' names: they go last. */
+static void lists_of_rows_go_last(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    struct slc_error error;
+
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("HSET"),
+                             SLC_STR("REPLICA_REGISTRY:garbage"),
+                             SLC_STR("0123456789abcdef0123456789abcdef"),
+                             SLC_STR("{\"name\":\"t\",\"started_usec\":0,\"owner\":\"\",\"layout\":"
+                                     "\"{\\\"version\\\":1,\\\"layout\\\":\\\"keys\\\","
+                                     "\\\"prefix\\\":\\\"t:0123456789abcdef0123456789abcdef:\\\","
+                                     "\\\"keys\\\":\\\"lists\\\",\\\"rows\\\":1}\"}")),
+              error);
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("RPUSH"),
+                             SLC_STR("t:0123456789abcdef0123456789abcdef#0"), SLC_STR("a")),
+              error);
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("SET"),
+                             SLC_STR("t:0123456789abcdef0123456789abcdef:a"), SLC_STR("{}")),
+              error);
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("ACL"), SLC_STR("SETUSER"),
+                             SLC_STR("default"), SLC_STR("-lrange")),
+              error);
+    assert_fails(slc_store_sweep(redis, REGISTRY, all_dead, NULL, NULL, &error), error,
+                 SLC_ERR_AUTH);
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("ACL"), SLC_STR("SETUSER"),
+                             SLC_STR("default"), SLC_STR("+lrange")),
+              error);
+    assert_ok(slc_store_sweep(redis, REGISTRY, all_dead, NULL, NULL, &error), error);
+    assert_int_equal(test_integer(redis, SLC_STR("DBSIZE")), 0);
+}
+
+/* More buckets than a number of bytes can be told for, on the document's word. */
+static void sizes_beyond_numbers(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    struct slc_store_size size;
+    struct slc_error error;
+
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("SET"),
+                             SLC_STR("t:0123456789abcdef0123456789abcdef:0"), SLC_STR("{}")),
+              error);
+    assert_ok(slc_store_size(redis, SLC_STR("t"),
+                             SLC_STR("{\"version\":1,\"layout\":\"packed\",\"prefix\":"
+                                     "\"t:0123456789abcdef0123456789abcdef:\",\"bucket\":"
+                                     "\"crc32\",\"buckets\":400000000000000000,"
+                                     "\"rows_per_bucket\":100,\"rows\":1}"),
+                             &size, &error),
+              error);
+    assert_int_equal(size.memory_bytes, -1);
+}
+
 /* A server that is full, and one that keeps small hashes smaller than a bucket. */
 static void full_and_strict_servers(void **state)
 {
@@ -671,6 +724,8 @@ int main(void)
         cmocka_unit_test(killed_loads_are_swept),
         cmocka_unit_test(unknown_garbage_is_kept),
         cmocka_unit_test(rows_stay_when_the_server_does_not_tell),
+        cmocka_unit_test(lists_of_rows_go_last),
+        cmocka_unit_test(sizes_beyond_numbers),
         cmocka_unit_test(full_and_strict_servers),
         cmocka_unit_test(tampering_is_noticed),
     };
