@@ -11,7 +11,13 @@
 #include "job/queue_internal.h"
 #include "job/script.h"
 
-enum { BLOCK_MS = 5000, FIRST_PAUSE_MS = 50, LAST_PAUSE_MS = 2000, MARK_BYTES = 64 };
+enum {
+    BLOCK_MS = 5000,
+    FIRST_PAUSE_MS = 50,
+    LAST_PAUSE_MS = 2000,
+    MARK_BYTES = 64,
+    EVENTS_AT_ONCE = 1024
+};
 
 /* Who waits for the end of a batch (on_done), or follows one (on_change). */
 struct slc_queue_follower {
@@ -256,6 +262,17 @@ static void hear_all(struct slc_listener *listener, const struct slc_reply *even
     }
 }
 
+/* Events may have been missed: all that somebody waits for is asked for once. */
+static void ask_about_all(struct slc_listener *listener)
+{
+    pthread_mutex_lock(&listener->lock);
+    for (struct slc_queue_follower *at = listener->first; at; at = at->next) {
+        at->missed = true;
+        at->ended |= !at->on_done || at->submitted;
+    }
+    pthread_mutex_unlock(&listener->lock);
+}
+
 /* Where the stream ends now; and everything is asked for once. */
 static bool start_anew(struct slc_listener *listener)
 {
@@ -268,12 +285,7 @@ static bool start_anew(struct slc_listener *listener)
         return false;
     if (reply->type == SLC_REPLY_ARRAY && reply->count == 1 && reply->items[0].count == 2)
         keep_mark(listener, reply->items[0].items[0].text);
-    pthread_mutex_lock(&listener->lock);
-    for (struct slc_queue_follower *at = listener->first; at; at = at->next) {
-        at->missed = true;
-        at->ended |= !at->on_done || at->submitted;
-    }
-    pthread_mutex_unlock(&listener->lock);
+    ask_about_all(listener);
     return true;
 }
 
@@ -301,21 +313,25 @@ static bool read_events(struct slc_listener *listener)
 {
     SLC_AUTO_REPLY struct slc_reply *reply = NULL;
     const struct slc_reply *events;
-    char block[SLC_NUM_TEXT_BYTES];
+    char block[SLC_NUM_TEXT_BYTES], count[SLC_NUM_TEXT_BYTES];
     struct slc_str stream;
     bool good = enter_wait(listener);
 
     slc_redis_set_timeout(listener->redis, listener->options.timeout_ms + BLOCK_MS);
     good = good && slc_redis_call(listener->redis, &reply, NULL, SLC_STR("XREAD"), SLC_STR("COUNT"),
-                                  SLC_STR("1024"), SLC_STR("BLOCK"),
+                                  slc_script_number(count, EVENTS_AT_ONCE), SLC_STR("BLOCK"),
                                   slc_script_number(block, BLOCK_MS), SLC_STR("STREAMS"),
                                   slc_str_from(listener->events), slc_str_from(listener->mark));
     leave_wait(listener);
     if (!good)
         return false;
     slc_redis_set_timeout(listener->redis, listener->options.timeout_ms);
-    if (slc_script_entries(reply, 0, &stream, &events))
-        hear_all(listener, events);
+    if (!slc_script_entries(reply, 0, &stream, &events))
+        return true;
+    hear_all(listener, events);
+    /* So far behind that the stream's oldest events may have been cut off. */
+    if (events->count >= EVENTS_AT_ONCE)
+        ask_about_all(listener);
     return true;
 }
 

@@ -721,6 +721,56 @@ static void test_a_lease_runs_out(void **state)
     bench_close(&bench);
 }
 
+static void on_change_wait(void *state, bool over)
+{
+    struct bench *bench = state;
+
+    (void)over;
+    pthread_mutex_lock(&bench->lock);
+    bench->over++;
+    pthread_cond_broadcast(&bench->changed);
+    while (!bench->open)
+        pthread_cond_wait(&bench->changed, &bench->lock);
+    pthread_mutex_unlock(&bench->lock);
+}
+
+/* Who is busy for so long that the events he waits for are cut off is told all the same. */
+static void test_a_listener_far_behind(void **state)
+{
+    enum { EVENTS = 6000 };
+    SLC_AUTO_REPLY struct slc_reply *taken = NULL;
+    struct slc_queue_follower *follower;
+    struct slc_queue_receipt receipt;
+    struct slc_error error = {0};
+    char token[SLC_NUM_TEXT_BYTES];
+    struct bench bench;
+
+    bench_open(&bench, state, 0, 0, 0);
+    SUBMIT(&bench, NULL, "a");
+    SUBMIT_ONCE(&bench, &receipt, "b");
+    taken = ghost_takes(&bench, "another machine/boot/1/1/1");
+    follower = slc_queue_follow(bench.queue, receipt.id, on_change_wait, &bench, &error);
+    assert_non_null(follower);
+    wait_for(&bench, &bench.over, 1);
+    assert_ok(slc_script_call(bench.test.redis, "{REPLICA_REGISTRY}:jobs", NULL, &error,
+                              SLC_STR("finish"), taken->items[0].text,
+                              slc_script_number(token, taken->items[3].integer),
+                              taken->items[1].text, taken->items[2].text, SLC_STR("done"),
+                              SLC_STR("{\"state\":\"done\"}"), SLC_STR(""), SLC_STR("0"),
+                              SLC_STR("0"), SLC_STR("0"), SLC_STR("0")),
+              error);
+    for (int i = 0; i < EVENTS; i++)
+        assert_ok(slc_redis_call(bench.test.redis, NULL, &error, SLC_STR("XADD"),
+                                 SLC_STR("{REPLICA_REGISTRY}:jobs:events"), SLC_STR("MAXLEN"),
+                                 SLC_STR("4096"), SLC_STR("*"), SLC_STR("batch"), SLC_STR("x")),
+                  error);
+    let_go(&bench);
+    wait_for(&bench, &bench.done_calls, 1);
+    assert_int_equal(bench.gone_calls, 0);
+    slc_queue_unfollow(bench.queue, follower);
+    bench_close(&bench);
+}
+
 /* The name of a process of this machine that has ended. */
 static void name_dead_process(char name[SLC_OWNER_BYTES])
 {
@@ -904,6 +954,7 @@ int main(void)
         cmocka_unit_test(test_a_quick_stop_gives_back),
         cmocka_unit_test(test_a_graceful_stop),
         cmocka_unit_test(test_a_graceful_stop_in_a_hurry),
+        cmocka_unit_test(test_a_listener_far_behind),
         cmocka_unit_test(test_a_lease_runs_out),
         cmocka_unit_test(test_a_process_that_ended_is_noticed),
         cmocka_unit_test(test_attempts_are_counted),
