@@ -357,7 +357,7 @@ static void look_after_keeper(struct slc_master *master)
         slc_monotonic_usec() < master->keeper_retry_usec)
         return;
     master->keeper_retry_usec = slc_monotonic_usec() + KEEPER_PAUSE_USEC;
-    if (!slc_keeper_start(&master->keeper, master->redis_dir, slc_master_close_in_child, master,
+    if (!slc_keeper_start(&master->keeper, master->redis_dir, slc_master_close_in_keeper, master,
                           &error))
         slc_log(SLC_LOG_ERROR, "the private redis-server does not start",
                 SLC_LOG_TEXT_FIELD("reason", error.message));

@@ -114,4 +114,8 @@ struct slc_process *slc_processes_take(struct slc_master *master, pid_t pid);
 /* In a child of the master: close what is the master's alone. */
 void slc_master_close_in_child(void *state);
 
+/* In the keeper, which answers nobody: what it must not hold, either. A socket that
+ * it kept listening would take connections that no worker sees. */
+void slc_master_close_in_keeper(void *state);
+
 #endif

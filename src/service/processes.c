@@ -71,6 +71,16 @@ void slc_master_close_in_child(void *state)
         close(master->old_pidfd);
 }
 
+void slc_master_close_in_keeper(void *state)
+{
+    struct slc_master *master = state;
+
+    slc_master_close_in_child(master);
+    if (master->listen_fd >= 0)
+        close(master->listen_fd);
+    slc_handover_close_rest(&master->old);
+}
+
 static void become(struct slc_master *master, const struct slc_generation *generation,
                    const struct slc_process *process, pid_t self, int status_fd)
 {

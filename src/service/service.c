@@ -176,7 +176,7 @@ static bool find_redis(struct slc_master *master, struct slc_error *error)
                                              .alive_fd = master->old.alive_fd,
                                              .ready = true};
         master->old.lifeline_fd = master->old.alive_fd = -1;
-    } else if (!slc_keeper_start(&master->keeper, master->redis_dir, slc_master_close_in_child,
+    } else if (!slc_keeper_start(&master->keeper, master->redis_dir, slc_master_close_in_keeper,
                                  master, error) ||
                !wait_for_keeper(master, error)) {
         return false;

@@ -319,6 +319,27 @@ def test_the_private_redis_survives_the_change_of_hands():
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def test_the_keeper_does_not_hold_the_listening_socket():
+    """Else connections would be made that no worker takes up, when the workers are gone already."""
+    folder = tempfile.mkdtemp(prefix="slc-")
+    service = harness.Service(folder, None, http__workers=1)
+    try:
+        service.start()
+        sockets = {}
+        for pid in [service.process.pid, *children(service.process.pid)]:
+            links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            sockets[comm(pid)] = {link for link in links if link.startswith("socket:")}
+        with open(f"/proc/{service.process.pid}/net/tcp", encoding="ascii") as table:
+            rows = [row.split() for row in table.readlines()[1:]]
+        listening = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and row[1].endswith(f":{service.port:04X}")}
+        assert len(listening) == 1 and listening <= sockets["sluice-http"]
+        assert "sluice-redis" in sockets
+        assert not listening & sockets["sluice-redis"]
+    finally:
+        service.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def test_usr2_with_a_binary_that_does_not_start(tmp_path, make_service, monkeypatch):
     copy = tmp_path / "sluice"
     shutil.copy(harness.program(), copy)
