@@ -121,6 +121,25 @@ bool slc_file_replace(int dir_fd, const char *path, struct slc_str contents, mod
     return true;
 }
 
+bool slc_file_is_special(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+bool slc_file_put(const char *path, struct slc_str contents, mode_t mode, struct slc_error *error)
+{
+    SLC_AUTO_CLOSE int fd = -1;
+
+    if (!slc_file_is_special(path))
+        return slc_file_replace(AT_FDCWD, path, contents, mode, error);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return slc_fail_errno(error, errno, "cannot write to %s", path);
+    return slc_write_all(fd, contents.data, contents.len, error);
+}
+
 static bool wait_for_lock(int fd, const char *path, int64_t patience_ms, struct slc_error *error)
 {
     const struct timespec step = {.tv_nsec = LOCK_STEP_MS * 1000000L};

@@ -21,6 +21,14 @@ bool slc_file_read(int dir_fd, const char *path, size_t max_bytes, struct slc_bu
 bool slc_file_replace(int dir_fd, const char *path, struct slc_str contents, mode_t mode,
                       struct slc_error *error);
 
+/* `path` names something that is there and no regular file: a device, a FIFO,
+ * /dev/stdout. Such a thing is written to and never replaced. */
+bool slc_file_is_special(const char *path);
+
+/* For output that a user names: slc_file_replace(), but what is special is
+ * written to. Errors: IO. */
+bool slc_file_put(const char *path, struct slc_str contents, mode_t mode, struct slc_error *error);
+
 /* Take the lock that the file `path` stands for (flock(2) on it; made with mode
  * 0600 where it is not there), waiting for at most `patience_ms`. Returns the
  * descriptor, whose closing gives it back; -1 on error. Errors: CONFLICT

@@ -27,11 +27,11 @@ static const struct slc_flag flags[] = {
     {0},
 };
 
-/* Where the text goes: standard output, or a file beside FILE that takes its
- * place when it is whole. */
+/* Where the text goes: standard output, a device or FIFO that the user names, or
+ * a file beside FILE that takes its place when it is whole. */
 struct sink {
     const char *path;     /* NULL: standard output */
-    char *temporary_path; /* owned */
+    char *temporary_path; /* owned; NULL: what is written has left */
     int fd;
     bool written;     /* what has left cannot be taken back */
     bool reader_gone; /* EPIPE */
@@ -46,6 +46,14 @@ static bool sink_open(struct sink *sink, const char *path, struct slc_error *err
     sink->fd = STDOUT_FILENO;
     if (!path)
         return true;
+    if (slc_file_is_special(path)) {
+        sink->fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (sink->fd >= 0)
+            return true;
+        slc_fail_errno(error, errno, "cannot write there");
+        slc_error_locate(error, path, 0, (struct slc_str){0});
+        return false;
+    }
     len = strlen(path);
     sink->temporary_path = malloc(len + sizeof(tail));
     if (!sink->temporary_path)
@@ -66,10 +74,10 @@ static bool sink_write(struct sink *sink, const struct slc_buf *bytes, struct sl
 {
     errno = 0;
     if (slc_write_all(sink->fd, bytes->data, bytes->len, error)) {
-        sink->written = sink->written || (!sink->path && bytes->len > 0);
+        sink->written = sink->written || (!sink->temporary_path && bytes->len > 0);
         return true;
     }
-    sink->reader_gone = !sink->path && errno == EPIPE;
+    sink->reader_gone = !sink->temporary_path && errno == EPIPE;
     slc_error_locate(error, sink->path ? sink->path : "standard output", 0, (struct slc_str){0});
     return false;
 }
@@ -77,7 +85,7 @@ static bool sink_write(struct sink *sink, const struct slc_buf *bytes, struct sl
 /* Forget what was written, to begin again. */
 static bool sink_restart(struct sink *sink, struct slc_error *error)
 {
-    if (!sink->path || (ftruncate(sink->fd, 0) == 0 && lseek(sink->fd, 0, SEEK_SET) == 0))
+    if (!sink->temporary_path || (ftruncate(sink->fd, 0) == 0 && lseek(sink->fd, 0, SEEK_SET) == 0))
         return true;
     slc_fail_errno(error, errno, "cannot write there");
     slc_error_locate(error, sink->path, 0, (struct slc_str){0});
@@ -89,7 +97,7 @@ static bool sink_commit(struct sink *sink, struct slc_error *error)
     mode_t mask = umask(0);
 
     (void)umask(mask);
-    if (!sink->path)
+    if (!sink->temporary_path)
         return true;
     if (fchmod(sink->fd, 0666 & ~mask) == 0 && fsync(sink->fd) == 0 &&
         rename(sink->temporary_path, sink->path) == 0) {

@@ -2,6 +2,7 @@
 import csv
 import json
 import os
+import stat
 import subprocess
 import threading
 
@@ -107,3 +108,19 @@ def test_loaded_anew_meanwhile(cli, tmp_path, client):
     finally:
         thread.join()
     assert seen
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(cli, tmp_path):
+    """A device or FIFO (`-o /dev/null`, `--html /dev/stdout`) stays what it is."""
+    (tmp_path / "t.csv").write_text("id,v\n1,2\n", encoding="utf-8")
+    cli.ok("load", tmp_path / "t.csv")
+    pipe = str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    for command, start in ((["export", "t", "-o", pipe], b"id,v"), (["profile", tmp_path / "t.csv", "--html", pipe], b"<!"),
+                           (["profile", tmp_path / "t.csv", "--plan-out", pipe], b"{")):
+        process = cli.start(*command, redis=command[0] == "export")
+        with open(pipe, "rb") as source:
+            found = source.read()
+        assert process.wait(harness.PATIENCE) == 0, process.stderr.read()
+        assert found.startswith(start), found[:100]
+        assert stat.S_ISFIFO(os.stat(pipe).st_mode), command
