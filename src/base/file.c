@@ -45,8 +45,8 @@ bool slc_file_read(int dir_fd, const char *path, size_t max_bytes, struct slc_bu
             return true;
         buf->len += (size_t)got;
         if (buf->len - start > max_bytes)
-            return slc_fail(error, SLC_ERR_LIMIT, "%s is larger than the %zu bytes that are allowed",
-                            path, max_bytes);
+            return slc_fail(error, SLC_ERR_LIMIT,
+                            "%s is larger than the %zu bytes that are allowed", path, max_bytes);
     }
 }
 

@@ -214,6 +214,7 @@ void slc_loading_stop(struct slc_loading *loading, int64_t graceful_usec)
     slc_watch_stop(loading->watch);
     slc_mailer_stop(loading->mailer);
     slc_queue_close(loading->queue);
+    slc_watch_free(loading->watch);
     slc_mailer_free(loading->mailer);
     if (!slc_worker_stop(loading->worker, graceful_usec))
         slc_log(SLC_LOG_WARNING, "a load was stopped; the next worker begins it again");

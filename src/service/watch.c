@@ -30,6 +30,7 @@ enum {
 struct slc_watch {
     struct slc_watch_options options;
     int stop_fd;    /* eventfd */
+    int retry_fd;   /* eventfd: a load failed without a verdict, its ticket is to be tried again */
     int inotify_fd; /* -1: not to be had */
     pthread_t thread;
     uint64_t known_faults;
@@ -95,6 +96,26 @@ static bool asks_for_load(const struct slc_ticket *ticket)
     return status == SLC_TICKET_READY || status == SLC_TICKET_REGISTERED;
 }
 
+/* On a thread of the queue. A load that failed without a verdict (a file that
+ * could not be read) changed nothing in the directory: say that it is to be looked at
+ * again; the queue then says how long its pause is. */
+static void on_batch_over(void *state, const struct slc_batch *batch)
+{
+    struct slc_watch *watch = state;
+    uint64_t one = 1;
+
+    for (int64_t i = 0; batch && batch->jobs && i < batch->count; i++) {
+        const struct slc_job *job = &batch->jobs[i];
+
+        if (job->state == SLC_JOB_FAILED && job->status != SLC_TICKET_FAILED) {
+            (void)!write(watch->retry_fd, &one, sizeof(one));
+            break;
+        }
+    }
+    if (watch->options.on_done)
+        watch->options.on_done(watch->options.done_state, batch);
+}
+
 /* While replicas are unregistered, and when too many loads wait, it is asked
  * again at the next look. */
 static bool submit(struct slc_watch *watch, const struct slc_queue_request *requests, size_t count,
@@ -103,8 +124,8 @@ static bool submit(struct slc_watch *watch, const struct slc_queue_request *requ
     struct slc_queue_submission submission = {.requests = requests,
                                               .count = count,
                                               .once = true,
-                                              .on_done = watch->options.on_done,
-                                              .done_state = watch->options.done_state};
+                                              .on_done = on_batch_over,
+                                              .done_state = watch};
     struct slc_queue_receipt receipt;
     struct slc_error why = {0};
 
@@ -296,8 +317,10 @@ static void drain(struct slc_watch *watch)
 static bool wait_until(struct slc_watch *watch, int64_t end_usec, bool with_inotify)
 {
     struct pollfd fds[] = {{.fd = watch->stop_fd, .events = POLLIN},
+                           {.fd = watch->retry_fd, .events = POLLIN},
                            {.fd = watch->inotify_fd, .events = POLLIN}};
-    nfds_t count = with_inotify && watch->inotify_fd >= 0 ? 2 : 1;
+    nfds_t count = with_inotify ? (watch->inotify_fd >= 0 ? 3 : 2) : 1;
+    uint64_t retries;
 
     for (;;) {
         int64_t left_ms = (end_usec - slc_monotonic_usec() + 999) / 1000;
@@ -308,7 +331,11 @@ static bool wait_until(struct slc_watch *watch, int64_t end_usec, bool with_inot
             return false;
         if (fds[0].revents)
             return false;
-        if (count == 2 && fds[1].revents) {
+        if (count > 1 && read(watch->retry_fd, &retries, sizeof(retries)) > 0) {
+            watch->wanted = true;
+            return true;
+        }
+        if (count > 2 && fds[2].revents) {
             drain(watch);
             if (watch->wanted || watch->name_count > 0)
                 return true;
@@ -343,12 +370,16 @@ static void *run(void *argument)
 
 /* ---- The loop ------------------------------------------------------------ */
 
-static void free_watch(struct slc_watch *watch)
+void slc_watch_free(struct slc_watch *watch)
 {
+    if (!watch)
+        return;
     if (watch->inotify_fd >= 0)
         close(watch->inotify_fd);
     if (watch->stop_fd >= 0)
         close(watch->stop_fd);
+    if (watch->retry_fd >= 0)
+        close(watch->retry_fd);
     slc_known_release(&watch->known);
     free(watch->names);
     free(watch);
@@ -366,14 +397,15 @@ struct slc_watch *slc_watch_start(const struct slc_watch_options *options, struc
     watch->options = *options;
     watch->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC); /* without it polling does */
     watch->stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (watch->stop_fd < 0) {
+    watch->retry_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (watch->stop_fd < 0 || watch->retry_fd < 0) {
         slc_fail_errno(error, errno, "cannot watch the stream directory");
-        free_watch(watch);
+        slc_watch_free(watch);
         return NULL;
     }
     if (pthread_create(&watch->thread, NULL, run, watch) != 0) {
         slc_fail(error, SLC_ERR_INTERNAL, "cannot start a thread to watch the stream directory");
-        free_watch(watch);
+        slc_watch_free(watch);
         return NULL;
     }
     return watch;
@@ -387,5 +419,4 @@ void slc_watch_stop(struct slc_watch *watch)
         return;
     (void)!write(watch->stop_fd, &one, sizeof(one));
     pthread_join(watch->thread, NULL);
-    free_watch(watch);
 }

@@ -38,4 +38,8 @@ struct slc_watch *slc_watch_start(const struct slc_watch_options *options, struc
 /* Returns when the round that is under way is over. NULL is fine. */
 void slc_watch_stop(struct slc_watch *watch);
 
+/* After the stop, and after the queue was closed, which tells the watch loop how
+ * its loads ended until then. NULL is fine. */
+void slc_watch_free(struct slc_watch *watch);
+
 #endif
