@@ -188,6 +188,19 @@ static void take_client(struct slc_exchange *exchange)
                        exchange->server->options.trusted_proxies, &request->client);
 }
 
+/* All browsers begin with that, and no page can have its pictures, forms or links
+ * say something else. */
+static bool is_browser(const struct slc_http_request *request)
+{
+    struct slc_str agent = slc_http_request_header(request, "user-agent");
+    struct slc_str browser = SLC_STR("Mozilla/");
+
+    return agent.len >= browser.len && memcmp(agent.data, browser.data, browser.len) == 0;
+}
+
+/* Whose page it is for is said by Sec-Fetch-Site only where the transport is trusted
+ * (HTTPS, or this machine), and by Origin hardly ever of a GET: of a browser that
+ * says nothing the worst is believed. */
 static bool is_cross_site(const struct slc_http_request *request)
 {
     struct slc_str site = slc_http_request_header(request, "sec-fetch-site");
@@ -197,7 +210,7 @@ static bool is_cross_site(const struct slc_http_request *request)
     if (site.data)
         return !slc_str_is(site, "same-origin") && !slc_str_is(site, "none");
     if (!origin.data)
-        return false;
+        return is_browser(request);
     for (size_t i = 0; i < 2; i++) {
         struct slc_str scheme = i == 0 ? SLC_STR("http://") : SLC_STR("https://");
 

@@ -42,8 +42,8 @@ struct slc_http_request {
     size_t header_count;
     struct slc_client client;
     char id[SLC_REQUEST_ID_BYTES]; /* the request id, [A-Za-z0-9._-]+ */
-    /* Came from a page of another site in a browser (Sec-Fetch-Site, Origin):
-     * an approval by address does not count for it. */
+    /* Came from a page of another site in a browser (Sec-Fetch-Site, Origin), or
+     * from a browser that does not say: an approval by address does not count. */
     bool cross_site;
     struct slc_arena arena;    /* for what lives as long as the request */
     struct slc_params *params; /* use slc_http_request_params() */

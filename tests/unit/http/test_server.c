@@ -196,6 +196,17 @@ static void test_access(void **state)
     assert_int_equal(answer.status, 401);
     call("GET /locked HTTP/1.1\r\n" HOST "Origin: http://localhost\r\n\r\n");
     assert_int_equal(answer.status, 200);
+    /* a browser without HTTPS does not say whose page a picture is on */
+    call("GET /locked HTTP/1.1\r\n" HOST "User-Agent: Mozilla/5.0 (X11)\r\n\r\n");
+    assert_int_equal(answer.status, 401);
+    call("GET /locked HTTP/1.1\r\n" HOST
+         "User-Agent: Mozilla/5.0 (X11)\r\nSec-Fetch-Site: same-origin\r\n\r\n");
+    assert_int_equal(answer.status, 200);
+    call("GET /locked HTTP/1.1\r\n" HOST
+         "User-Agent: Mozilla/5.0 (X11)\r\nOrigin: http://localhost\r\n\r\n");
+    assert_int_equal(answer.status, 200);
+    call("GET /locked HTTP/1.1\r\n" HOST "User-Agent: curl/8.5.0\r\n\r\n");
+    assert_int_equal(answer.status, 200);
     fixture.now += 599 * SLC_USEC_PER_SEC;
     snprintf(request, sizeof(request), "GET /locked HTTP/1.1\r\n" HOST "Cookie: a=b; %s\r\n\r\n",
              cookie);
