@@ -41,7 +41,11 @@ local function remove(stream, entry)
   call('XDEL', stream, entry)
 end
 
-local function enqueue(stream, job) call('XADD', stream, '*', 'job', job) end
+-- A directory's stream is one that look() knows, or a load in it would never be over.
+local function enqueue(stream, job)
+  if stream ~= base then call('ZADD', key('homes'), 'NX', text(now_ms()), stream:sub(#key('home:') + 1)) end
+  call('XADD', stream, '*', 'job', job)
+end
 
 -- The job waits or runs.
 local function is_alive(job)
@@ -259,7 +263,6 @@ function commands.submit(id, count, force, once, lagging, home, limit, keep, ttl
        'left', #kept, 'running', 0, 'keep', keep, 'ttl', ttl)
   call('PERSIST', batch)
   call('ZADD', key('batches'), submitted, id)
-  if home ~= '' then call('ZADD', key('homes'), 'NX', text(now), home) end
   call('HINCRBY', counts, 'waiting', #kept)
   event('batch', id)
   if #kept == 0 then end_batch(id) end

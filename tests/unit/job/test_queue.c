@@ -892,6 +892,42 @@ static void test_homes_have_time_to_come_back(void **state)
     bench_close(&bench);
 }
 
+/* A load that is left to those who see a directory, when nobody does any more, ends. */
+static void test_no_load_waits_where_nobody_looks(void **state)
+{
+    SLC_AUTO_REPLY struct slc_reply *taken = NULL;
+    SLC_AUTO_REPLY struct slc_reply *rested = NULL;
+    struct slc_error error = {0};
+    char token[SLC_NUM_TEXT_BYTES];
+    struct bench bench;
+
+    bench_open(&bench, state, 0, 0, 0);
+    SUBMIT(&bench, NULL, "a");
+    taken = ghost_takes(&bench, "another machine/boot/1/1/1");
+    assert_ok(slc_script_call(bench.test.redis, "{REPLICA_REGISTRY}:jobs", &rested, &error,
+                              SLC_STR("rest"), taken->items[0].text,
+                              slc_script_number(token, taken->items[3].integer),
+                              taken->items[1].text, taken->items[2].text, SLC_STR("0"),
+                              SLC_STR("elsewhere"), SLC_STR("")),
+              error);
+    assert_true(slc_reply_is(rested, "mine"));
+    assert_ok(slc_redis_call(bench.test.redis, NULL, &error, SLC_STR("HSET"),
+                             SLC_STR("{REPLICA_REGISTRY}:jobs:counts"), SLC_STR("looked"),
+                             SLC_STR("9999999999999")),
+              error);
+    assert_ok(slc_redis_call(bench.test.redis, NULL, &error, SLC_STR("ZADD"),
+                             SLC_STR("{REPLICA_REGISTRY}:jobs:homes"), SLC_STR("XX"), SLC_STR("1"),
+                             SLC_STR("elsewhere")),
+              error);
+    assert_ok(slc_script_call(bench.test.redis, "{REPLICA_REGISTRY}:jobs", NULL, &error,
+                              SLC_STR("look"), SLC_STR("")),
+              error);
+    assert_int_equal(counts_of(&bench).failed, 1);
+    wait_for(&bench, &bench.done_calls, 1);
+    expect_clean(&bench);
+    bench_close(&bench);
+}
+
 /* While the worker does it, somebody else has been given the load. */
 static void test_a_worker_that_lost_its_load_stops(void **state)
 {
@@ -960,6 +996,7 @@ int main(void)
         cmocka_unit_test(test_attempts_are_counted),
         cmocka_unit_test(test_a_token_is_given_once),
         cmocka_unit_test(test_homes_have_time_to_come_back),
+        cmocka_unit_test(test_no_load_waits_where_nobody_looks),
         cmocka_unit_test(test_a_worker_that_lost_its_load_stops),
         cmocka_unit_test(test_a_batch_that_redis_lost),
     };
