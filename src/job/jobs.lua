@@ -363,7 +363,9 @@ function commands.claim(stream, entry, from, idle, consumer, load_id)
 end
 
 -- Renew the lease; `progress` (JSON) may be empty. "mine", "held" (stop it), "lost", "gone".
-function commands.renew(job, token, stream, entry, consumer, progress)
+-- Who is busy has no time to look(): that he sees `home` is said here, too.
+function commands.renew(job, token, stream, entry, consumer, progress, home)
+  if home ~= '' then call('ZADD', key('homes'), text(now_ms()), home) end
   local answer = standing(job, token)
   if answer ~= 'mine' then return answer end
   call('XCLAIM', stream, GROUP, consumer, 0, entry, 'JUSTID')

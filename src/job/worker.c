@@ -471,6 +471,9 @@ static bool take(struct slc_worker_thread *thread, struct slc_taken *taken, stru
         return false;
     slc_hex_encode(random, sizeof(random), load_id);
     slc_inbox_home(thread->worker->options.inbox, home, &lagging);
+    pthread_mutex_lock(&thread->worker->lock);
+    memcpy(thread->worker->home, home, sizeof(home));
+    pthread_mutex_unlock(&thread->worker->lock);
     if (!look(thread, home, load_id, taken, error))
         return false;
     if (taken->reply)

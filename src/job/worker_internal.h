@@ -65,9 +65,10 @@ struct slc_worker {
     pthread_mutex_t lock;   /* of what follows */
     pthread_cond_t changed; /* something runs, ended, or all is to end */
     size_t running;
-    bool stopping; /* take nothing more */
-    bool ending;   /* the renewing thread, too */
-    bool away;     /* AWAY was told */
+    bool stopping;                   /* take nothing more */
+    bool ending;                     /* the renewing thread, too */
+    bool away;                       /* AWAY was told */
+    char home[SLC_INBOX_HOME_BYTES]; /* as it was when last a load was looked for */
 };
 
 /* worker_lease.c */

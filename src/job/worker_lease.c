@@ -21,10 +21,14 @@ static bool renew(struct slc_worker *worker, struct slc_redis *redis, const stru
                   struct slc_str progress, enum slc_standing *ret_standing, struct slc_error *error)
 {
     SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+    char home[SLC_INBOX_HOME_BYTES];
 
+    pthread_mutex_lock(&worker->lock);
+    memcpy(home, worker->home, sizeof(home));
+    pthread_mutex_unlock(&worker->lock);
     if (!slc_script_call(redis, worker->base, &reply, error, SLC_STR("renew"), taken->job,
                          slc_str_from(taken->token), taken->stream, taken->entry,
-                         slc_str_from(worker->name), progress))
+                         slc_str_from(worker->name), progress, slc_str_from(home)))
         return false;
     *ret_standing = slc_standing_of(reply);
     return true;

@@ -892,6 +892,28 @@ static void test_homes_have_time_to_come_back(void **state)
     bench_close(&bench);
 }
 
+/* A worker that is busy for long sees its directory all the while. */
+static void test_a_busy_worker_sees_its_directory(void **state)
+{
+    SLC_AUTO_REPLY struct slc_reply *homes = NULL;
+    struct slc_error error = {0};
+    struct bench bench;
+
+    bench_open(&bench, state, 1, 0, 0);
+    SUBMIT(&bench, NULL, "block");
+    wait_for(&bench, &bench.begun, 1);
+    assert_ok(slc_redis_call(bench.test.redis, NULL, &error, SLC_STR("DEL"),
+                             SLC_STR("{REPLICA_REGISTRY}:jobs:homes")),
+              error);
+    let_go(&bench); /* which renews once more, before the ticket is marked */
+    wait_for(&bench, &bench.over, 1);
+    assert_ok(slc_redis_call(bench.test.redis, &homes, &error, SLC_STR("EXISTS"),
+                             SLC_STR("{REPLICA_REGISTRY}:jobs:homes")),
+              error);
+    assert_int_equal(homes->integer, 1);
+    bench_close(&bench);
+}
+
 /* A load that is left to those who see a directory, when nobody does any more, ends. */
 static void test_no_load_waits_where_nobody_looks(void **state)
 {
@@ -996,6 +1018,7 @@ int main(void)
         cmocka_unit_test(test_attempts_are_counted),
         cmocka_unit_test(test_a_token_is_given_once),
         cmocka_unit_test(test_homes_have_time_to_come_back),
+        cmocka_unit_test(test_a_busy_worker_sees_its_directory),
         cmocka_unit_test(test_no_load_waits_where_nobody_looks),
         cmocka_unit_test(test_a_worker_that_lost_its_load_stops),
         cmocka_unit_test(test_a_batch_that_redis_lost),
