@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/utf8.h"
 #include "report/mail_address.h"
 
 enum { REPLY_BYTES = 160, CONNECT_SECONDS = 30 };
@@ -64,8 +63,14 @@ static size_t keep_reply(char *line, size_t size, size_t count, void *state)
     struct slc_str reply = slc_str_trim((struct slc_str){.data = line, .len = size * count});
 
     if (reply.len > 3 && reply.data[0] >= '4' && reply.data[0] <= '5') {
-        reply = slc_utf8_clip(reply, REPLY_BYTES - 1);
-        memcpy(sender->reply, reply.data, reply.len);
+        if (reply.len > REPLY_BYTES - 1)
+            reply.len = REPLY_BYTES - 1;
+        /* Text by RFC 5321, 4.2; but it is somebody else's, and goes into JSON. */
+        for (size_t i = 0; i < reply.len; i++) {
+            unsigned char c = (unsigned char)reply.data[i];
+
+            sender->reply[i] = (char)(c >= 0x20 && c < 0x7f ? c : '?');
+        }
         sender->reply[reply.len] = '\0';
     }
     return size * count;

@@ -230,6 +230,20 @@ def test_refusals(make_mail_server, make_service, cli):
     assert "no mail" in cli.refused(1, "mail", "retry", load_id, "--set", f"state_dir={service.state}", redis=False)
 
 
+def test_a_refusal_that_is_no_text(make_mail_server, make_service, cli):
+    """In a script of its own, or with control characters: what it says is still JSON."""
+    server = make_mail_server()
+    server.answers = {"gone@b.example": "550 5.1.1 größe \x1b[31m".encode("latin-1")}
+    service = make_service(**options(server))
+    service.put("t.csv", "id\n1\n")
+    load(service, "gone@b.example")
+    mail = settled(service, cli, "failed")[0]
+    answer = service.call("GET", f"/v1/loads/{mail['id']}")
+    assert answer.json()["mail"]["reason"].endswith("550 5.1.1 gr??e ?[31m")
+    assert service.stop() == 0
+    assert "größe" not in service.log() and "\x1b" not in service.log()
+
+
 def test_the_server_is_away_and_comes_back(make_mail_server, make_service, cli):
     server = make_mail_server(start=False)
     service = make_service(**options(server))
