@@ -250,7 +250,8 @@ static int handle_signal(struct slc_master *master)
     case SIGQUIT:
         return (int)info.ssi_signo;
     case SIGHUP:
-        begin_reload(master);
+        if (!master->stopping)
+            begin_reload(master);
         return 0;
     case SIGUSR1:
         slc_service_reopen_log();
@@ -258,8 +259,9 @@ static int handle_signal(struct slc_master *master)
         if (master->keeper.pid > 0)
             (void)kill(master->keeper.pid, SIGUSR1);
         return 0;
-    case SIGUSR2:
-        upgrade(master);
+    case SIGUSR2: /* of a master that ends a new one would get no socket */
+        if (!master->stopping)
+            upgrade(master);
         return 0;
     case SIGTTIN:
         add_worker(master, 1);
@@ -466,6 +468,7 @@ static void stop_workers(struct slc_master *master, int signal_number)
     int64_t grace = quick ? 0 : grace_usec(&master->current);
     int64_t end_usec = slc_monotonic_usec() + grace, left_usec;
 
+    master->stopping = true;
     for (int role = 0; role < SLC_ROLES; role++) /* none is replaced any more */
         master->current.wanted[role] = master->next.wanted[role] = 0;
     if (is_alone(master) && !quick)

@@ -73,7 +73,8 @@ struct slc_master {
     int64_t reload_end_usec;
     struct slc_process *processes; /* owned, the oldest first */
     bool announced;
-    bool failed; /* at its start */
+    bool failed;   /* at its start */
+    bool stopping; /* nothing is begun any more */
     struct slc_error error;
 };
 

@@ -364,9 +364,13 @@ def test_graceful_timeout_ends_what_hangs(many):
                       lambda: "sluice_http_requests_in_flight 2\n" in service.call("GET", "/metrics").body)
         start = time.monotonic()
         service.signal(signal.SIGTERM)
+        harness.until("it stops", lambda: "stopping" in service.log())
+        service.signal(signal.SIGUSR2)  # nothing is begun any more
+        service.signal(signal.SIGHUP)
         assert service.wait() == 0
         assert time.monotonic() - start >= 1
     assert "requests were cut off: graceful_timeout is over" in service.log()
+    assert "new binary" not in service.log()
 
 
 def test_a_stopped_worker_is_killed(many):
