@@ -47,9 +47,9 @@ struct slc_sessions *slc_sessions_new(const struct slc_sessions_options *options
     struct slc_sessions *sessions;
     struct slc_sessions_options *own;
 
-    if (options->key_count < 1 || options->key_count > SLC_SESSION_KEYS_MAX || options->cookie_ttl_sec < 0 ||
-        options->address_ttl_sec < 0 || options->free_guesses < 0 || options->first_delay_sec < 0 ||
-        options->max_delay_sec < 0) {
+    if (options->key_count < 1 || options->key_count > SLC_SESSION_KEYS_MAX ||
+        options->cookie_ttl_sec < 0 || options->address_ttl_sec < 0 || options->free_guesses < 0 ||
+        options->first_delay_sec < 0 || options->max_delay_sec < 0) {
         slc_fail(error, SLC_ERR_CONFIG, "sessions need 1 to %d keys and no negative times",
                  SLC_SESSION_KEYS_MAX);
         return NULL;
