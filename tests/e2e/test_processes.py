@@ -226,6 +226,7 @@ def test_a_broken_configuration_keeps_the_old_one_running(tmp_path, make_service
     service = make_service(start=False)
     service._arguments += ["--config", str(config)]
     service.start()
+    harness.until("both workers", lambda: len(workers(service)) == 2)  # one of them answers already
     before = workers(service)
     config.write_text(text)
     service.signal(signal.SIGHUP)
