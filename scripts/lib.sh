@@ -12,7 +12,7 @@ PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev lib
 PACKAGES_RUN=(redis-server redis-tools curl python3)
 PACKAGES_TEST=(libcmocka-dev python3-pytest python3-redis python3-pandas python3-sklearn
     python3-hypothesis python3-jsonschema python3-prometheus-client
-    python3-openpyxl python3-xlsxwriter python3-aiosmtpd openssl zstd build-essential debhelper fish zsh sshfs)
+    python3-openpyxl python3-xlsxwriter python3-aiosmtpd openssl zstd build-essential debhelper fish zsh sshfs python3-pip)
 # Installing it starts a daemon that can be reached from outside: only where nobody lives. Elsewhere the
 # tests that need it are skipped when it is not there.
 PACKAGES_CI=(openssh-server)
