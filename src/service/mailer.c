@@ -21,6 +21,7 @@
 #include "report/mail_send.h"
 #include "report/mail_spool.h"
 #include "service/mail_report.h"
+#include "store/store.h"
 
 enum {
     LONGEST_PAUSE_SEC = 3600,
@@ -143,6 +144,41 @@ static void fill_recipients(const struct slc_mailer *mailer, const struct slc_ba
         (void)slc_mail_addresses_add(list, slc_str_from(mailer->standing.items[i]), NULL);
 }
 
+static void append_state(const struct slc_mail *mail, struct slc_buf *json)
+{
+    slc_buf_append_text(json, "{\"state\":");
+    slc_json_text(json, slc_mail_state_name(slc_mail_state(mail)));
+    slc_json_key(json, "attempts");
+    slc_json_int64(json, mail->attempts);
+    slc_json_key(json, "recipients");
+    slc_json_uint64(json, mail->recipient_count);
+    slc_json_key(json, "reason");
+    if (mail->reason[0])
+        slc_json_text(json, mail->reason);
+    else
+        slc_buf_append_text(json, "null");
+    slc_buf_append_byte(json, '}');
+}
+
+/* META's MAIL of the replicas that the batch loaded. A mail has nothing to do with
+ * whether a load is good: what goes wrong here is left at that. */
+static void tell_replicas(const struct slc_mailer *mailer, const struct slc_batch *batch,
+                          const struct slc_mail *mail)
+{
+    struct slc_redis *redis = slc_redis_pool_take(mailer->options.pool, NULL);
+    SLC_AUTO_BUF struct slc_buf json = {0};
+
+    append_state(mail, &json);
+    for (int64_t i = 0; redis && !json.failed && batch->jobs && i < batch->count; i++) {
+        const struct slc_job *job = &batch->jobs[i];
+
+        if (job->state == SLC_JOB_DONE)
+            (void)slc_store_note(redis, slc_str_from(job->replica), slc_str_from(job->load_id),
+                                 SLC_STR("MAIL"), slc_buf_view(&json), NULL);
+    }
+    slc_redis_pool_give(mailer->options.pool, redis);
+}
+
 static bool compose(const struct slc_mailer *mailer, const struct slc_batch *batch,
                     const struct slc_mail_addresses *list, struct slc_mail *mail,
                     struct slc_error *error)
@@ -163,8 +199,10 @@ static bool compose(const struct slc_mailer *mailer, const struct slc_batch *bat
     message.subject = slc_buf_view(&subject);
     message.text = slc_buf_view(&text);
     message.html = slc_buf_view(&html);
-    return slc_mail_message_write(&message, &mail->message, error) &&
-           slc_mail_spool_put(mailer->folder, mail, error);
+    if (!slc_mail_message_write(&message, &mail->message, error))
+        return false;
+    tell_replicas(mailer, batch, mail); /* before it can be sent, which is told, too */
+    return slc_mail_spool_put(mailer->folder, mail, error);
 }
 
 bool slc_mailer_has_standing(const struct slc_mailer *mailer)
@@ -199,9 +237,15 @@ static void report(struct slc_mailer *mailer, const struct slc_batch *batch, con
         return;
     (void)snprintf(mail->id, sizeof(mail->id), "%s", batch->id);
     mail->created_usec = mail->next_usec = slc_now_usec();
-    if (!compose(mailer, batch, list, mail, &error))
+    if (!compose(mailer, batch, list, mail, &error)) {
         slc_log(SLC_LOG_ERROR, "a report cannot be mailed", SLC_LOG_TEXT_FIELD("mail", mail->id),
                 SLC_LOG_TEXT_FIELD("reason", error.message));
+        for (size_t i = 0; i < mail->recipient_count; i++)
+            mail->recipients[i].state = SLC_MAIL_FAILED;
+        (void)snprintf(mail->reason, sizeof(mail->reason), "%.*s", (int)(sizeof(mail->reason) - 1),
+                       error.message);
+        tell_replicas(mailer, batch, mail);
+    }
     slc_mail_release(mail);
 }
 
@@ -266,18 +310,7 @@ void slc_mailer_state(const struct slc_mailer *mailer, const char *batch_id, str
         slc_buf_append_text(json, "null");
         return;
     }
-    slc_buf_append_text(json, "{\"state\":");
-    slc_json_text(json, slc_mail_state_name(slc_mail_state(mail)));
-    slc_json_key(json, "attempts");
-    slc_json_int64(json, mail->attempts);
-    slc_json_key(json, "recipients");
-    slc_json_uint64(json, mail->recipient_count);
-    slc_json_key(json, "reason");
-    if (mail->reason[0])
-        slc_json_text(json, mail->reason);
-    else
-        slc_buf_append_text(json, "null");
-    slc_buf_append_byte(json, '}');
+    append_state(mail, json);
 }
 
 /* ---- Sending ------------------------------------------------------------------ */
@@ -338,6 +371,18 @@ static void note(struct slc_mail_recipient *recipient, struct slc_mail *mail, bo
                    error->message);
 }
 
+struct told {
+    const struct slc_mailer *mailer;
+    const struct slc_mail *mail;
+};
+
+static void see_told(void *state, const struct slc_batch *batch)
+{
+    struct told *told = state;
+
+    tell_replicas(told->mailer, batch, told->mail);
+}
+
 /* One try at all recipients that wait; what came of each is on disk before the
  * next one. */
 static void try_mail(struct slc_mailer *mailer, struct slc_mail_sender *sender,
@@ -376,6 +421,9 @@ static void try_mail(struct slc_mailer *mailer, struct slc_mail_sender *sender,
         slc_log(SLC_LOG_ERROR, "the state of a mail cannot be written down",
                 SLC_LOG_TEXT_FIELD("mail", mail->id), SLC_LOG_TEXT_FIELD("reason", error.message));
     log_try(mail);
+    if (mailer->options.queue)
+        (void)slc_queue_see(mailer->options.queue, mail->id, see_told,
+                            &(struct told){.mailer = mailer, .mail = mail}, NULL);
 }
 
 /* Send what is due; returns when the next mail is (wall clock; INT64_MAX: none). */

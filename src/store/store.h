@@ -241,6 +241,12 @@ bool slc_store_top(struct slc_redis *redis, struct slc_str name, int64_t n, stru
 bool slc_store_row(struct slc_redis *redis, struct slc_str name, struct slc_str key,
                    struct slc_buf *json, struct slc_error *error);
 
+/* Set a field of the metadata that is no part of a load (MAIL), as long as the
+ * replica is still the one that the load wrote; else nothing happens, and that is
+ * no error. Errors: those of redis/, CONFLICT, MEMORY. */
+bool slc_store_note(struct slc_redis *redis, struct slc_str name, struct slc_str load_id,
+                    struct slc_str field, struct slc_str value, struct slc_error *error);
+
 enum slc_drop {
     SLC_DROP_ROWS, /* rows gone, registration and metadata stay (ROWS_WRITTEN stays what the load
                       wrote) */

@@ -81,7 +81,7 @@ def test_zsh_reads_its_script(installed):
     if not shutil.which("zsh"):
         pytest.skip("there is no zsh")
     script = only(installed, "_sluice")
-    line = f"autoload -Uz compinit; compinit -u -d /dev/null; source {script}; print -r -- $_comps[sluice]"
+    line = f"autoload -Uz compinit; compinit -u -D; source {script}; print -r -- $_comps[sluice]"
     done = subprocess.run(["zsh", "-f", "-c", line], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("_sluice", "")
 
