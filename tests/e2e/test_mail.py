@@ -62,7 +62,7 @@ def body(message, subtype):
 # ---- what is in a mail
 
 
-def test_a_report(make_mail_server, make_service, cli):
+def test_a_report(make_mail_server, make_service, cli, client):
     server = make_mail_server()
     service = make_service(**options(server))
     service.put("grosse.csv", GOOD)
@@ -90,6 +90,9 @@ def test_a_report(make_mail_server, make_service, cli):
             assert fact in said, (subtype, fact)
         assert "too few fields" in said or "fields" in said
     assert "<script" not in body(message, "html") and "http" not in body(message, "html").replace("http-equiv", "")
+    for name in ("grosse", "gaps"):
+        harness.until("the metadata says that it was sent",
+                      lambda name=name: json.loads(harness.meta(client, name)["MAIL"])["state"] == "sent")
     assert service.stop() == 0
     for secret in (mail_server.PASSWORD, "m%40il"):
         assert secret not in service.log()
