@@ -435,8 +435,11 @@ static bool draw(struct body *body, const char *name, struct json_object *column
     n = json_object_array_length(list);
     if (n < 2 || n > sizeof(counts) / sizeof(counts[0]))
         return false;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         counts[i] = json_object_get_int64(json_object_array_get_idx(list, i));
+        if (counts[i] < 0) /* the metadata may be anybody's */
+            return false;
+    }
     append_end(&body->line, histogram, "from");
     slc_buf_append_text(&body->line, " … ");
     append_end(&body->line, histogram, "to");

@@ -45,8 +45,8 @@ void slc_mail_doc_fact(struct slc_mail_doc *doc, struct slc_str name, struct slc
                        double share);
 void slc_mail_doc_facts_end(struct slc_mail_doc *doc);
 
-/* A small histogram with a line under it; in the text, characters of eight
- * heights. */
+/* A small histogram of counts from 0 on, with a line under it; in the text,
+ * characters of eight heights. */
 void slc_mail_doc_histogram(struct slc_mail_doc *doc, struct slc_str name, const int64_t *counts,
                             size_t n, struct slc_str range);
 
