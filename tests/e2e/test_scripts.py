@@ -90,7 +90,10 @@ def test_detached(checkout):
 
 def test_in_the_foreground(checkout):
     process = subprocess.Popen([os.path.join(checkout, "scripts", "run"), "--port", str(harness.free_port())],
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(checkout))
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(checkout),
+                               # A shell that runs the tests in the background ignores Ctrl-C, and a script cannot
+                               # trap what was ignored when it began.
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     text = ""
     for line in process.stdout:
         text += line
