@@ -389,8 +389,15 @@ static void try_mail(struct slc_mailer *mailer, struct slc_mail_sender *sender,
                      struct slc_mail *mail)
 {
     struct slc_error error = {0};
-    int64_t now;
+    int64_t now = slc_now_usec();
 
+    /* Before anything leaves: what cannot be noted down would be sent again and again. */
+    if (!slc_mail_spool_update(mailer->folder, mail, &error)) {
+        slc_log(SLC_LOG_ERROR, "a report is not mailed while its state cannot be written down",
+                SLC_LOG_TEXT_FIELD("mail", mail->id), SLC_LOG_TEXT_FIELD("reason", error.message));
+        mail->next_usec = now + mailer->first_pause_usec;
+        return;
+    }
     mail->reason[0] = '\0';
     for (size_t i = 0; i < mail->recipient_count && !atomic_load(&mailer->stop); i++) {
         bool sent, final;

@@ -259,6 +259,26 @@ def test_the_server_is_away_and_comes_back(make_mail_server, make_service, cli):
     settled(service, cli, "sent")
 
 
+def test_nothing_is_sent_while_the_spool_cannot_be_written(make_mail_server, make_service, cli):
+    """A mail of which nobody could note down that it was sent would be sent again and again."""
+    server = make_mail_server(start=False)
+    service = make_service(**options(server))
+    service.put("t.csv", "id\n1\n")
+    load(service, "a@b.example")
+    harness.until("it was tried", lambda: [m for m in listed(service, cli) if m["attempts"] > 0])
+    lock = os.path.join(service.state, "mail", ".lock")
+    os.unlink(lock)
+    os.mkdir(lock)
+    before = service.log().count("cannot be written down")
+    server.start()
+    harness.until("it was noticed", lambda: service.log().count("cannot be written down") >= before + 2)
+    assert not server.mails
+    os.rmdir(lock)
+    server.wait()
+    settled(service, cli, "sent")
+    assert len(server.mails) == 1
+
+
 def test_a_killed_service_leaves_its_mails_to_the_next(make_mail_server, make_service, cli):
     server = make_mail_server(start=False)
     service = make_service(**options(server, http__workers=2, mail__retry_after=600))
