@@ -325,12 +325,17 @@ static void shortest_random(void **state)
 
     (void)state;
     for (int i = 0; i < 300000; i++) {
-        double value =
-            i % 3 ? of_bits(roll64(&dice)) : (double)(int64_t)roll(&dice, 100000000) / 1000.0;
+        double value = of_bits(roll64(&dice));
         char printed[64], digits[32];
         const char *text;
         int precision, n_digits = 0, n_printed = 0;
 
+        if (i % 4 == 1)
+            value = (double)(int64_t)roll(&dice, 100000000) / 1000.0;
+        else if (i % 4 == 2) /* whole numbers brought between 0 and 1 */
+            value = (double)(int64_t)roll(&dice, 100000) * (1 / 99999.0);
+        else if (i % 4 == 3) /* half-way between two of sixteen digits */
+            value = (double)(int64_t)(roll64(&dice) >> 11) / (double)(1 << roll(&dice, 8));
         if (!isfinite(value))
             continue;
         text = double_text(value);
@@ -352,6 +357,13 @@ static void shortest_random(void **state)
             n_printed--;
         if (value != 0.0 && n_digits > n_printed)
             fail_msg("%s has more digits than %s", text, printed);
+        /* The closest one; next to a power of two another may be as short. */
+        if (value != 0.0 && n_digits == n_printed && (bits_of(value) & 0xfffffffffffff) != 0)
+            for (int k = 0, at = printed[0] == '-'; k < n_digits; k++, at++) {
+                at += printed[at] == '.';
+                if (printed[at] != digits[k])
+                    fail_msg("%s is not as close as %s", text, printed);
+            }
     }
 }
 
