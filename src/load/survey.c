@@ -169,7 +169,7 @@ static bool take_turn(struct pass *pass, struct slc_chunk *chunk, enum slc_type 
     while (pass->next_seq != chunk->seq && !pass->failed)
         pthread_cond_wait(&pass->turned, &pass->lock);
     if (pass->failed)
-        good = slc_fail(error, SLC_ERR_CANCELLED, "another chunk failed");
+        good = slc_fail(error, SLC_ERR_CANCELLED, "the reading was stopped");
     else if (!add_place(pass, chunk))
         good = slc_fail(error, SLC_ERR_MEMORY, "no memory for the list of chunks");
     else if (pass->options->fail_on_reject && chunk->n_rejects > 0)
@@ -299,7 +299,7 @@ static bool survey_chunks(struct pass *pass, struct slc_chunk *chunk, struct slc
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the columns");
     while ((got = slc_reader_next(pass->reader, chunk, error)) == 1) {
         if (is_cancelled(pass))
-            return slc_fail(error, SLC_ERR_CANCELLED, "the load was stopped");
+            return slc_fail(error, SLC_ERR_CANCELLED, "the reading was stopped");
         if (!survey_chunk(pass, chunk, requests, targets, error))
             return false;
         keep_or_recycle(pass, chunk);

@@ -118,7 +118,7 @@ bool slc_profile_fold(struct slc_profile *profile, const struct slc_chunk *chunk
         const struct slc_column *column = &chunk->columns[i];
 
         if (!wait_for_turn(profile, i, chunk->seq))
-            return slc_fail(error, SLC_ERR_CANCELLED, "profiling was cancelled");
+            return slc_fail(error, SLC_ERR_CANCELLED, "the reading was stopped");
         if (column->requested &&
             !slc_accumulator_fold(&profile->columns[i], column, chunk->n_rows, &profile->sizes,
                                   &profile->digests[i], error)) {
