@@ -12,37 +12,36 @@ static bool take_name(struct slc_api *api, struct slc_http_request *request,
     return slc_api_check_replica(api, *ret_name, response);
 }
 
-/* A field of the metadata whose value is JSON, or null when it is not there. */
-static void write_json_field(struct slc_buf *json, const char *key, struct slc_str value)
+/* A field of the metadata, JSON as JSON; null when it is not there. */
+static void write_field(struct slc_buf *json, const char *key, const char *field,
+                        struct slc_str value)
 {
     slc_json_key(json, key);
-    if (value.data && value.len > 0)
+    if (slc_meta_is_json(field, value))
         slc_buf_append_str(json, value);
-    else
-        slc_buf_append_text(json, "null");
-}
-
-static void write_text_field(struct slc_buf *json, const char *key, struct slc_str value)
-{
-    slc_json_key(json, key);
-    if (value.data)
+    else if (value.data)
         slc_api_json_text(json, value);
     else
         slc_buf_append_text(json, "null");
 }
 
-static void write_replica(struct slc_buf *json, struct slc_str name, const struct slc_meta *meta)
+/* `meta` is empty for one that is registered and not loaded yet. */
+static void write_replica(struct slc_buf *json, struct slc_str name, const struct slc_meta *meta,
+                          bool is_loaded)
 {
+    struct slc_str shape = slc_meta_get(meta, "DF_SHAPE");
+
+    if (!slc_meta_is_json("DF_SHAPE", shape))
+        shape = (struct slc_str){0};
     slc_json_comma(json);
     slc_buf_append_byte(json, '{');
     slc_json_key(json, "name");
     slc_api_json_text(json, name);
     slc_json_key(json, "loaded");
-    slc_buf_append_text(json, meta ? "true" : "false");
-    write_text_field(json, "load_dttm",
-                     meta ? slc_meta_get(meta, "LOAD_DTTM") : (struct slc_str){0});
-    write_text_field(json, "load_id", meta ? slc_meta_get(meta, "LOAD_ID") : (struct slc_str){0});
-    write_json_field(json, "shape", meta ? slc_meta_get(meta, "DF_SHAPE") : (struct slc_str){0});
+    slc_buf_append_text(json, is_loaded ? "true" : "false");
+    write_field(json, "load_dttm", "LOAD_DTTM", slc_meta_get(meta, "LOAD_DTTM"));
+    write_field(json, "load_id", "LOAD_ID", slc_meta_get(meta, "LOAD_ID"));
+    write_field(json, "shape", "DF_SHAPE", shape);
     slc_buf_append_byte(json, '}');
 }
 
@@ -54,16 +53,14 @@ static bool write_one_of_list(struct slc_redis *redis, struct slc_buf *json, str
     struct slc_meta meta = {0};
     struct slc_error why = {0};
 
-    if (slc_store_meta(redis, name, wanted, 3, &meta, &why)) {
-        write_replica(json, name, &meta);
-        slc_meta_release(&meta);
-        return true;
-    }
-    if (why.code != SLC_ERR_NOT_FOUND) {
+    bool is_loaded = slc_store_meta(redis, name, wanted, 3, &meta, &why);
+
+    if (!is_loaded && why.code != SLC_ERR_NOT_FOUND) {
         *error = why;
         return false;
     }
-    write_replica(json, name, NULL); /* registered, not loaded yet */
+    write_replica(json, name, &meta, is_loaded);
+    slc_meta_release(&meta);
     return true;
 }
 
@@ -92,37 +89,6 @@ void slc_api_v1_replicas(struct slc_http_request *request, struct slc_http_respo
         slc_api_fail(response, &error);
     slc_store_names_release(&names);
     slc_redis_pool_give(api->options.pool, redis);
-}
-
-/* Fields whose value is JSON text or a number; every other one is text. */
-static bool is_json_field(const char *name)
-{
-    static const char *const fields[] = {
-        "COLUMNS",
-        "DF_SHAPE",
-        "ZERO_STD_COLS",
-        "ZERO_STD_COLS_VALUES",
-        "DTYPES",
-        "IMPUTE",
-        "DUPLICATED_COLS",
-        "MISSING_DATA_COL_NAMES",
-        "SCALE",
-        "MEMORY_BEFORE",
-        "MISSING_DATA_COUNT",
-        "MEMORY_AFTER",
-        "ROWS_READ",
-        "ROWS_WRITTEN",
-        "ROWS_REJECTED",
-        "DUPLICATE_KEYS",
-        "LOAD_SECONDS",
-        "JSON_REPAIR",
-        "DRIFT",
-    };
-
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        if (slc_str_is(slc_str_from(name), fields[i]))
-            return true;
-    return false;
 }
 
 /* They have answers of their own, or are the store's. */
@@ -178,12 +144,8 @@ void slc_api_v1_replica(struct slc_http_request *request, struct slc_http_respon
         slc_json_key(json, "meta");
         slc_buf_append_byte(json, '{');
         for (int64_t i = 0; i < meta.n_fields; i++) {
-            if (is_left_out(meta.fields[i].name))
-                continue;
-            if (is_json_field(meta.fields[i].name))
-                write_json_field(json, meta.fields[i].name, meta.fields[i].value);
-            else
-                write_text_field(json, meta.fields[i].name, meta.fields[i].value);
+            if (!is_left_out(meta.fields[i].name))
+                write_field(json, meta.fields[i].name, meta.fields[i].name, meta.fields[i].value);
         }
         slc_buf_append_text(json, "}}");
         slc_meta_release(&meta);
@@ -229,7 +191,7 @@ static void answer_document(struct slc_api *api, struct slc_http_request *reques
     }
     if (slc_store_meta(redis, name, wanted, 2, &meta, &error)) {
         document = slc_meta_get(&meta, field);
-        if (document.data && document.len > 0) {
+        if (slc_meta_is_json(field, document)) {
             slc_buf_append_str(slc_http_json(response, 200), document);
             (void)slc_http_set_etag(response, slc_meta_get(&meta, "LOAD_ID"));
         } else {

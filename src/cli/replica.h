@@ -38,8 +38,8 @@ static inline void slc_json_auto(struct json_object **object)
 #define SLC_AUTO_NAMES SLC_CLEANUP(slc_names_auto)
 #define SLC_AUTO_JSON SLC_CLEANUP(slc_json_auto)
 
-/* JSON text (strict, bounded in depth), the caller's with json_object_put();
- * NULL when it is none. */
+/* JSON text, read as json-c does (it takes single quotes, too; bounded in
+ * depth), the caller's with json_object_put(); NULL when it is none. */
 struct json_object *slc_json_read(struct slc_str text);
 
 /* The field's document, as slc_json_read() has it. */

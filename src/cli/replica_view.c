@@ -1,7 +1,6 @@
 #include "cli/replica_view.h"
 
 #include "base/json.h"
-#include "base/num.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "report/show.h"
@@ -385,58 +384,15 @@ void slc_replica_view(struct slc_str name, const struct slc_meta *meta,
 
 /* ---- JSON ----------------------------------------------------------------- */
 
-enum field_kind { TEXT, DOCUMENT, COUNT, HIDDEN };
-
-static enum field_kind kind_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        enum field_kind kind;
-    } fields[] = {
-        {"COLUMNS", DOCUMENT},
-        {"DF_SHAPE", DOCUMENT},
-        {"DTYPES", DOCUMENT},
-        {"ZERO_STD_COLS", DOCUMENT},
-        {"ZERO_STD_COLS_VALUES", DOCUMENT},
-        {"DUPLICATED_COLS", DOCUMENT},
-        {"MISSING_DATA_COL_NAMES", DOCUMENT},
-        {"MISSING_DATA_COUNT", DOCUMENT},
-        {"JSON_REPAIR", DOCUMENT},
-        {"IMPUTE", DOCUMENT},
-        {"SCALE", DOCUMENT},
-        {"PROFILE", DOCUMENT},
-        {"ROWS_READ", COUNT},
-        {"ROWS_WRITTEN", COUNT},
-        {"ROWS_REJECTED", COUNT},
-        {"DUPLICATE_KEYS", COUNT},
-        {"MEMORY_BEFORE", COUNT},
-        {"MEMORY_AFTER", COUNT},
-        {"LOAD_SECONDS", COUNT},
-        {"KEY_ORDER", HIDDEN},
-    };
-
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        if (strcmp(fields[i].name, name) == 0)
-            return fields[i].kind;
-    return TEXT;
-}
-
 static void append_field(struct slc_buf *out, const struct slc_meta_field *field)
 {
-    enum field_kind kind = kind_of(field->name);
-    SLC_AUTO_JSON struct json_object *document = NULL;
-    double number;
-
-    if (kind == HIDDEN)
+    if (strcmp(field->name, "KEY_ORDER") == 0) /* the store's own, and long */
         return;
     slc_json_comma(out);
     slc_text_json(out, slc_str_from(field->name));
     slc_buf_append_byte(out, ':');
-    /* The text itself, when it is what it should be: its numbers stay as they are. */
-    if (kind == DOCUMENT && (document = slc_json_read(field->value)))
+    if (slc_meta_is_json(field->name, field->value))
         slc_buf_append_str(out, field->value);
-    else if (kind == COUNT && slc_parse_double(field->value.data, field->value.len, &number))
-        slc_json_double(out, number);
     else
         slc_text_json(out, field->value);
 }

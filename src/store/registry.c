@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_check.h"
 #include "store/announce.h"
 #include "store/exchange.h"
 #include "store/garbage.h"
@@ -159,6 +160,43 @@ struct slc_str slc_meta_get(const struct slc_meta *meta, const char *name)
         if (strcmp(meta->fields[i].name, name) == 0)
             return meta->fields[i].value;
     return (struct slc_str){0};
+}
+
+bool slc_meta_is_json(const char *name, struct slc_str value)
+{
+    static const char *const fields[] = {
+        "COLUMNS",
+        "DF_SHAPE",
+        "DTYPES",
+        "ZERO_STD_COLS",
+        "ZERO_STD_COLS_VALUES",
+        "DUPLICATED_COLS",
+        "MISSING_DATA_COL_NAMES",
+        "MISSING_DATA_COUNT",
+        "JSON_REPAIR",
+        "IMPUTE",
+        "SCALE",
+        "PLAN",
+        "DRIFT",
+        "PROFILE",
+        "LAYOUT",
+        "KEY_ORDER",
+        "MAIL",
+        "ROWS_READ",
+        "ROWS_WRITTEN",
+        "ROWS_REJECTED",
+        "DUPLICATE_KEYS",
+        "MEMORY_BEFORE",
+        "MEMORY_AFTER",
+        "LOAD_SECONDS",
+    };
+    enum { DEPTH = 64 };
+    size_t position;
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        if (strcmp(fields[i], name) == 0)
+            return value.data && slc_json_check(value, DEPTH, &position);
+    return false;
 }
 
 /* ---- Removing ---- */

@@ -49,7 +49,7 @@ struct slc_row_layout {
     const enum slc_type *types;  /* that these columns have in all chunks together; borrowed */
     int64_t n_columns;
     struct slc_str key_name; /* of the key column, when there is one */
-    int64_t key_column; /* TEXT column holding the row keys, or -1: the row's ordinal */
+    int64_t key_column;      /* TEXT column holding the row keys, or -1: the row's ordinal */
     /* Whose layout the rows are encoded for; NULL: `rows`, for nobody, as in a
      * dry run. */
     const struct slc_store_load *load;
@@ -108,13 +108,13 @@ struct slc_store_load_options {
     int64_t pairs_per_command; /* 512 */
     int64_t window_bytes;      /* unanswered bytes on the wire at most */
     bool ordinal_keys;
-    struct slc_str layout; /* its name; empty: rows */
+    struct slc_str layout;       /* its name; empty: rows */
     const struct slc_str *names; /* of the rows' columns, and their types; borrowed */
     const enum slc_type *types;
     int64_t n_columns;
     int64_t ttl_seconds; /* for layouts with a key a row: how long rows stay; 0: always */
-    int64_t n_rows;        /* rows that will be written at most; 0: unknown */
-    int64_t n_chunks;      /* chunks that will be written; 0: unknown */
+    int64_t n_rows;      /* rows that will be written at most; 0: unknown */
+    int64_t n_chunks;    /* chunks that will be written; 0: unknown */
     /* One load of a replica at a time: how long its right lasts without being renewed, and how
      * long to wait for another's; 0: a fair choice, and not at all. */
     int64_t lease_msec, lease_wait_msec;
@@ -229,6 +229,9 @@ bool slc_store_meta(struct slc_redis *redis, struct slc_str name, const char *co
 void slc_meta_release(struct slc_meta *meta);
 /* The value, or one whose data is NULL. */
 struct slc_str slc_meta_get(const struct slc_meta *meta, const char *name);
+/* The field holds JSON (a document or a number), and `value` is some: it goes
+ * into an answer as it is. What another program wrote there may be none. */
+bool slc_meta_is_json(const char *name, struct slc_str value);
 
 /* Append {"key": [values...], ...} of the first n rows in load order to `json`.
  * All of it is of one load: rows and order are read so that a swap in between

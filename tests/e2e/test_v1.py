@@ -23,9 +23,28 @@ def test_replicas(loaded, client):
     said = loaded.call("GET", "/v1/replicas/people").json()
     assert said["name"] == "people" and said["meta"]["COLUMNS"] == ["name", "age"]
     assert said["meta"]["ROWS_WRITTEN"] == 3 and said["meta"]["DB_NAME"] == "people"
+    assert said["meta"]["LAYOUT"] == {"version": 1, "layout": "rows"}
     assert loaded.call("GET", "/v1/replicas/nobody").status == 404
     assert loaded.call("GET", "/v1/replicas/people/profile").json() == json.loads(fields["PROFILE"])
     assert loaded.call("GET", "/v1/replicas/people/plan").json() == json.loads(fields["PLAN"])
+
+
+def test_metadata_of_another_program(loaded, cli, client):
+    """A table that is there from before, whose metadata are no JSON, spoils no answer: what is none is a text."""
+    client.hset("old", "1", "[1]")
+    client.hset("old.META", mapping={"COLUMNS": "['a']", "DF_SHAPE": "(1, 1)", "ROWS_READ": "nan", "LAYOUT": "rows",
+                                     "PROFILE": "{'a': NaN}", "LOAD_DTTM": "2022-02-22:19:35:32"})
+    client.lpush("REPLICA_REGISTRY", "old")
+    listed = loaded.call("GET", "/v1/replicas").json()["replicas"]
+    assert listed[0] == {"name": "old", "loaded": True, "load_dttm": "2022-02-22:19:35:32", "load_id": None, "shape": None}
+    meta = loaded.call("GET", "/v1/replicas/old").json()["meta"]
+    assert meta == {"COLUMNS": "['a']", "DF_SHAPE": "(1, 1)", "ROWS_READ": "nan", "LAYOUT": "rows",
+                    "LOAD_DTTM": "2022-02-22:19:35:32"}
+    assert loaded.call("GET", "/v1/replicas/old/profile").status == 404
+    shown = json.loads(cli.ok("show", "old", "--json").stdout)
+    assert shown["COLUMNS"] == "['a']" and shown["ROWS_READ"] == "nan" and shown["PROFILE"] == "{'a': NaN}"
+    shown = json.loads(cli.ok("show", "people", "--json").stdout)
+    assert shown["LAYOUT"]["layout"] == "rows" and shown["DRIFT"]["version"] == 1 and shown["PLAN"]["sluice_plan"] == 1
 
 
 def test_rows(loaded, client):
