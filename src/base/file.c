@@ -109,9 +109,9 @@ bool slc_file_replace(int dir_fd, const char *path, struct slc_str contents, mod
         return slc_fail_errno(error, errno, "cannot write beside %s", path);
     if (!slc_write_all(fd, contents.data, contents.len, error)) {
         unlinkat(dir_fd, temporary, 0);
+        slc_error_locate(error, path, 0, (struct slc_str){0});
         return false;
     }
-    /* The umask was for a new file; a replaced one keeps the mode it had. */
     if (fchmod(fd, mode) < 0 || fsync(fd) < 0 || renameat(dir_fd, temporary, dir_fd, path) < 0) {
         saved = errno;
         unlinkat(dir_fd, temporary, 0);
@@ -131,9 +131,11 @@ bool slc_file_is_special(const char *path)
 bool slc_file_put(const char *path, struct slc_str contents, mode_t mode, struct slc_error *error)
 {
     SLC_AUTO_CLOSE int fd = -1;
+    struct stat old;
 
     if (!slc_file_is_special(path))
-        return slc_file_replace(AT_FDCWD, path, contents, mode, error);
+        return slc_file_replace(AT_FDCWD, path, contents,
+                                stat(path, &old) == 0 ? old.st_mode & 0777 : mode, error);
     fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return slc_fail_errno(error, errno, "cannot write to %s", path);

@@ -17,7 +17,9 @@ bool slc_file_read(int dir_fd, const char *path, size_t max_bytes, struct slc_bu
 
 /* Replace (or make) `path` in one step: a temporary file in the same folder,
  * fsync, rename, fsync of the folder. On failure the old file is as it was and
- * no temporary file is left. `dir_fd` may be AT_FDCWD. Errors: IO. */
+ * no temporary file is left. Its mode is exactly `mode`, whatever the umask is.
+ * `dir_fd` may be AT_FDCWD. Errors: IO, NOT_FOUND (no such folder), NAME (the
+ * path is too long). */
 bool slc_file_replace(int dir_fd, const char *path, struct slc_str contents, mode_t mode,
                       struct slc_error *error);
 
@@ -26,7 +28,7 @@ bool slc_file_replace(int dir_fd, const char *path, struct slc_str contents, mod
 bool slc_file_is_special(const char *path);
 
 /* For output that a user names: slc_file_replace(), but what is special is
- * written to. Errors: IO. */
+ * written to, and a file that is there keeps its mode. Errors: as there. */
 bool slc_file_put(const char *path, struct slc_str contents, mode_t mode, struct slc_error *error);
 
 /* Take the lock that the file `path` stands for (flock(2) on it; made with mode

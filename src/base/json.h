@@ -1,4 +1,5 @@
-/* Writing JSON text (RFC 8259) into a buffer. Reading is json-c's work. */
+/* Writing JSON text (RFC 8259) into a buffer. It is read with json-c, or with
+ * base/json_read.h. */
 #ifndef SLC_BASE_JSON_H
 #define SLC_BASE_JSON_H
 

@@ -36,9 +36,13 @@ bool slc_log_open(const char *path, enum slc_log_level level, enum slc_log_forma
     char *copy = to_file ? slc_str_dup(slc_str_from(path)) : NULL;
     int fd = to_file ? open_path(path, error) : STDERR_FILENO;
 
-    if (fd < 0 || (to_file && !copy)) {
+    if (fd < 0) {
         free(copy);
-        return fd < 0 ? false : slc_fail(error, SLC_ERR_MEMORY, "no memory for the log");
+        return false;
+    }
+    if (to_file && !copy) {
+        close(fd);
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the log");
     }
     pthread_rwlock_wrlock(&sink.lock);
     if (sink.path)
@@ -136,7 +140,8 @@ bool slc_log_wants(enum slc_log_level level)
     return wanted;
 }
 
-void slc_log_event(enum slc_log_level level, const char *message, const struct slc_log_field *fields)
+void slc_log_event(enum slc_log_level level, const char *message,
+                   const struct slc_log_field *fields)
 {
     SLC_AUTO_BUF struct slc_buf line = {0};
 

@@ -35,6 +35,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -127,9 +128,16 @@ int slc_cli_fail(const struct slc_error *error);
  * writing failed otherwise or memory had run out at an append. */
 int slc_cli_print(struct slc_buf *out);
 
+/* The mode of a new file that the user asks for: 0666 less the umask. Only while
+ * no other thread makes files. */
+mode_t slc_cli_new_file_mode(void);
+
 /* Standard error (for progress) or standard output is a terminal. */
 bool slc_cli_stderr_is_terminal(void);
 bool slc_cli_stdout_is_terminal(void);
+
+/* $TERM says that the terminal takes no escape sequences ("dumb"). */
+bool slc_cli_terminal_is_dumb(void);
 
 /* The columns to lay output out for: those of the terminal that standard output
  * is, else $COLUMNS where it makes sense, else 80. */

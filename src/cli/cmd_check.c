@@ -144,7 +144,8 @@ static int run(const struct slc_args *args)
     SLC_AUTO_CONFIG struct slc_config *config = NULL;
     SLC_AUTO_CHECK struct slc_check check = {
         .columns = slc_cli_columns(),
-        .is_colored = slc_cli_stdout_is_terminal() && !slc_environment_get(environ, "NO_COLOR"),
+        .is_colored = slc_cli_stdout_is_terminal() && !slc_cli_terminal_is_dumb() &&
+                      !slc_environment_get(environ, "NO_COLOR"),
     };
     SLC_AUTO_BUF struct slc_buf settings = {0};
     struct slc_error error = {0};

@@ -94,12 +94,13 @@ static bool sink_restart(struct sink *sink, struct slc_error *error)
 
 static bool sink_commit(struct sink *sink, struct slc_error *error)
 {
-    mode_t mask = umask(0);
+    struct stat old;
+    mode_t mode;
 
-    (void)umask(mask);
     if (!sink->temporary_path)
         return true;
-    if (fchmod(sink->fd, 0666 & ~mask) == 0 && fsync(sink->fd) == 0 &&
+    mode = stat(sink->path, &old) == 0 ? old.st_mode & 0777 : slc_cli_new_file_mode();
+    if (fchmod(sink->fd, mode) == 0 && fsync(sink->fd) == 0 &&
         rename(sink->temporary_path, sink->path) == 0) {
         free(sink->temporary_path);
         sink->temporary_path = NULL;

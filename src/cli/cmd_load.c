@@ -22,9 +22,7 @@
 
 static const struct slc_flag flags[] = {
     {.name = "index", .value = "COL", .help = "the column whose values become the row keys"},
-    {.name = "name",
-     .value = "NAME",
-     .help = "the replica's name instead of the file's"},
+    {.name = "name", .value = "NAME", .help = "the replica's name instead of the file's"},
     {.name = "plan", .value = "FILE", .help = "apply this plan, as it is, instead of fitting one"},
     {.name = "dry-run", .help = "read, check and transform all of it, write nothing"},
     SLC_FLAG_JSON,
@@ -331,7 +329,7 @@ static int run(const struct slc_args *args)
 const struct slc_command slc_cmd_load = {
     .name = "load",
     .args = "FILE... [OPTION...]",
-    .summary = "Load table files into Redis, each as a replica named after its file",
+    .summary = "Load files into Redis, each as a replica named after its file",
     .help = "A file is read twice: once to learn the types and statistics of its\n"
             "columns, once to transform and write its rows. The new rows take the\n"
             "old ones' place in one step, when all of them are there. Rows that\n"

@@ -106,7 +106,7 @@ static bool write_plan(const struct slc_args *args, const struct slc_config *con
     slc_plan_document_release(&document);
     if (text.failed)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the plan");
-    if (slc_file_put(path, slc_buf_view(&text), 0644, error))
+    if (slc_file_put(path, slc_buf_view(&text), slc_cli_new_file_mode(), error))
         return true;
     slc_error_locate(error, path, 0, (struct slc_str){0});
     return false;
@@ -158,7 +158,7 @@ static bool write_html(const struct slc_profile_facts *facts, const char *path, 
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the page");
     if (to_stdout)
         return true;
-    if (!slc_file_put(path, slc_buf_view(&html), 0644, error)) {
+    if (!slc_file_put(path, slc_buf_view(&html), slc_cli_new_file_mode(), error)) {
         slc_error_locate(error, path, 0, (struct slc_str){0});
         return false;
     }

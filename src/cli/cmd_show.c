@@ -34,7 +34,7 @@ static int run(const struct slc_args *args)
 const struct slc_command slc_cmd_show = {
     .name = "show",
     .args = "NAME [OPTION...]",
-    .summary = "Show what is known of a replica: shape, types, preprocessing, counts",
+    .summary = "Show what is known of a replica: shape, types, preprocessing",
     .help = "For each column its type in the end, how many values were missing, what a gap is\n"
             "filled with, and what the column was scaled by: smallest and largest value\n"
             "(minmax), centre and divisor (standard, robust), divisor (maxabs); ~ where these\n"

@@ -156,7 +156,8 @@ static bool write_ticket(struct work *work, struct slc_error *error)
 
     if (!name)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the ticket's name");
-    if (slc_stream_write_ticket(work->stream, name, work->ticket, force, error))
+    if (slc_stream_write_ticket(work->stream, name, work->ticket, slc_cli_new_file_mode(), force,
+                                error))
         return true;
     if (error->code == SLC_ERR_CONFLICT) {
         slc_fail(error, SLC_ERR_CONFLICT, "it is there already; --force replaces it");

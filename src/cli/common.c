@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -98,6 +99,14 @@ int slc_cli_print(struct slc_buf *out)
     return slc_cli_fail(&error);
 }
 
+mode_t slc_cli_new_file_mode(void)
+{
+    mode_t mask = umask(0);
+
+    (void)umask(mask);
+    return 0666 & ~mask;
+}
+
 bool slc_cli_stderr_is_terminal(void)
 {
     return isatty(STDERR_FILENO) == 1;
@@ -106,6 +115,13 @@ bool slc_cli_stderr_is_terminal(void)
 bool slc_cli_stdout_is_terminal(void)
 {
     return isatty(STDOUT_FILENO) == 1;
+}
+
+bool slc_cli_terminal_is_dumb(void)
+{
+    const char *type = slc_environment_get(environ, "TERM");
+
+    return type && strcmp(type, "dumb") == 0;
 }
 
 int slc_cli_columns(void)

@@ -91,7 +91,8 @@ static void draw(struct slc_progress_bar *bar)
     const struct slc_load_progress *progress = bar->progress;
     bool reads = bar->reads_only || progress->stage == SLC_STAGE_SURVEY;
     double share = share_done(bar);
-    int columns = terminal_columns(), width;
+    int columns = terminal_columns();
+    int name_columns = columns < 80 ? columns / 5 : NAME_COLUMNS, width;
 
     if (progress->size_bytes > 0) {
         slc_buf_printf(&tail, " %3.0f %%  ", share * 100);
@@ -102,9 +103,9 @@ static void draw(struct slc_progress_bar *bar)
         slc_buf_append_byte(&tail, ' ');
         slc_show_bytes(&tail, progress->position_bytes);
     }
-    slc_text_cell(&line, slc_str_from(bar->name), NAME_COLUMNS, false);
+    slc_text_cell(&line, slc_str_from(bar->name), name_columns, false);
     slc_buf_printf(&line, "  %-*s ", STAGE_COLUMNS, stage_name(bar));
-    width = columns - NAME_COLUMNS - STAGE_COLUMNS - 3 - 2 - (int)tail.len - 1;
+    width = columns - name_columns - STAGE_COLUMNS - 3 - 2 - (int)tail.len - 1;
     if (width >= LEAST_BAR)
         append_bar(&line, width, share);
     slc_buf_append_str(&line, slc_buf_view(&tail));
@@ -151,7 +152,7 @@ slc_progress_bar_start(const char *name, const struct slc_load_progress *progres
     struct slc_progress_bar *bar;
     pthread_condattr_t attributes;
 
-    if (!slc_cli_stderr_is_terminal())
+    if (!slc_cli_stderr_is_terminal() || slc_cli_terminal_is_dumb())
         return NULL;
     bar = calloc(1, sizeof(*bar));
     if (!bar)

@@ -15,7 +15,7 @@ struct slc_progress_bar;
 /* Start to draw on standard error, from a thread of its own, ten times a
  * second; `name` and `progress` are borrowed until the end. `reads_only`: a
  * survey is all that is done. NULL, and nothing is drawn, when standard error is
- * no terminal. */
+ * no terminal, or one that takes no escape sequences. */
 struct slc_progress_bar *
 slc_progress_bar_start(const char *name, const struct slc_load_progress *progress, bool reads_only);
 

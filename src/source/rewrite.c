@@ -142,7 +142,8 @@ bool slc_stream_rewrite(struct slc_stream *stream, const char *ticket_name,
 }
 
 bool slc_stream_write_ticket(struct slc_stream *stream, const char *ticket_name,
-                             const struct slc_ticket *ticket, bool replace, struct slc_error *error)
+                             const struct slc_ticket *ticket, mode_t mode, bool replace,
+                             struct slc_error *error)
 {
     struct stat old = {0};
     bool there, good;
@@ -159,7 +160,7 @@ bool slc_stream_write_ticket(struct slc_stream *stream, const char *ticket_name,
         bool regular = there && S_ISREG(old.st_mode);
 
         good = slc_file_replace(stream->dir_fd, ticket_name, slc_ticket_text(ticket),
-                                regular ? old.st_mode & 0777 : 0644, error);
+                                regular ? old.st_mode & 0777 : mode, error);
         if (good && regular)
             keep_owner(stream, ticket_name, &old);
     }

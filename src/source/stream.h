@@ -135,10 +135,11 @@ bool slc_stream_rewrite(struct slc_stream *stream, const char *ticket_name,
                         enum slc_rewrite *ret_rewrite, struct slc_ticket **ret_ticket,
                         struct slc_error *error);
 
-/* Write a ticket made with slc_ticket_new(). An existing one is replaced only
- * when `replace` is set. Errors: NAME, CONFLICT (there is one already), IO. */
+/* Write a ticket made with slc_ticket_new(), a new file with `mode`. An existing
+ * one is replaced only when `replace` is set, and keeps its mode. Errors: NAME,
+ * CONFLICT (there is one already), IO. */
 bool slc_stream_write_ticket(struct slc_stream *stream, const char *ticket_name,
-                             const struct slc_ticket *ticket, bool replace,
+                             const struct slc_ticket *ticket, mode_t mode, bool replace,
                              struct slc_error *error);
 
 /* Append "NAME.rejects.csv" for "NAME.ticket": the name, in the stream

@@ -1,17 +1,21 @@
 """The command line: what each command prints, its exit status, and its one-line errors."""
+import fcntl
 import hashlib
 import json
 import os
 import pty
 import re
+import struct
 import subprocess
+import termios
 
 import pytest
 
 import harness
 
 TABLE = "id,name,age\n1,Ada,36\n2,Blaise,39\n3,Carl,77\n"
-COMMANDS = ("serve", "load", "profile", "ticket", "loads", "ls", "show", "top", "export", "drop", "wallet", "token", "mail", "check", "options")
+COMMANDS = ("serve", "load", "profile", "ticket", "loads", "ls", "show", "top", "export", "drop", "wallet", "token", "mail", "check", "options",
+            "completion")
 
 
 @pytest.fixture
@@ -27,13 +31,14 @@ def loaded(cli, table):
     return table
 
 
-def on_a_terminal(cli, *arguments):
+def on_a_terminal(cli, *arguments, columns=80, environment=None):
     """Run with a terminal as standard error; returns the exit status, stdout, and what the terminal got."""
     try:
         ours, theirs = pty.openpty()
     except OSError as error:
         pytest.skip(f"no pseudo-terminal can be had here: {error}")
-    process = cli.start(*arguments, stderr=theirs)
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = cli.start(*arguments, stderr=theirs, environment=environment)
     os.close(theirs)
     shown = b""
     while True:
@@ -56,6 +61,7 @@ def test_overview_and_version(cli):
     for arguments in (["--help"], ["-h"], ["help"]):
         done = cli.ok(*arguments, redis=False)
         assert all(re.search(rf"^  {name}\b", done.stdout, re.MULTILINE) for name in COMMANDS), done.stdout
+        assert max(map(len, done.stdout.splitlines())) <= 80
     assert re.fullmatch(r"sluice \d+\.\d+\.\d+\n", cli.ok("--version", redis=False).stdout)
 
 
@@ -64,7 +70,7 @@ def test_help_of_each_command(cli, command):
     text = cli.ok(command, "--help", redis=False).stdout
     assert text.startswith(f"Usage: sluice {command}") and "Example" in text and "Exit status" in text
     assert cli.ok("help", command, redis=False).stdout == text
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("arguments", [[], ["lode"], ["load"], ["load", "--indx", "id", "x.csv"], ["top"],
@@ -128,13 +134,31 @@ def test_dry_run_writes_nothing(cli, client, table):
     assert client.dbsize() == 0
 
 
-def test_load_shows_progress_on_a_terminal(cli, client, tmp_path):
+@pytest.fixture
+def big(tmp_path):
     path = tmp_path / "big.csv"
     with open(path, "w", encoding="utf-8") as out:
         out.write("id,a,b\n" + "".join(f"{number},{number * 3},text {number}\n" for number in range(300_000)))
-    status, _, shown = on_a_terminal(cli, "load", path, "--index", "id")
+    return path
+
+
+def test_load_shows_progress_on_a_terminal(cli, client, big):
+    status, _, shown = on_a_terminal(cli, "load", big, "--index", "id")
     assert status == 0 and client.hlen("big") == 300_000
     assert "%" in shown and "big" in shown, shown
+
+
+def test_progress_on_a_narrow_terminal(cli, big):
+    """What counts is there, and no line reaches the edge, where it could not be taken back."""
+    _, _, shown = on_a_terminal(cli, "load", big, "--index", "id", columns=40)
+    lines = re.split(r"\r\x1b\[K", shown)
+    assert any(re.search(r"\d %  [\d,]+ rows", line) for line in lines), shown
+    assert all(len(line.split("\r\n")[0]) < 40 for line in lines), shown
+
+
+def test_no_progress_on_a_dumb_terminal(cli, big):
+    status, _, shown = on_a_terminal(cli, "load", big, "--index", "id", environment={"TERM": "dumb"})
+    assert status == 0 and shown == ""
 
 
 def test_load_without_redis(cli, table):
@@ -293,6 +317,20 @@ def test_configuration_in_rising_precedence(cli, client, tmp_path):
     assert first("--config", tmp_path / "c.yaml", environment={"SLUICE_PREP_SCALE": "maxabs"}) == 1
     assert first("--config", tmp_path / "c.yaml", "--set", "prep.scale=none",
                  environment={"SLUICE_PREP_SCALE": "maxabs"}) == 3
+
+
+def test_the_umask_counts_for_what_is_written(cli, loaded, tmp_path):
+    """A page or an export holds values of the file; one that is there keeps the mode that it has."""
+    written = {"page.html": ("profile", loaded, "--html"), "plan.json": ("profile", loaded, "--plan-out"),
+               "out.csv": ("export", "people", "--output")}
+    for mask, mode in ((0o077, 0o600), (0o002, 0o600)):
+        for name, arguments in written.items():
+            process = cli.start(*arguments, tmp_path / name, redis=arguments[0] == "export", umask=mask)
+            assert process.wait(harness.PATIENCE) == 0, process.stderr.read()
+            assert (tmp_path / name).stat().st_mode & 0o777 == mode, name
+    process = cli.start("ticket", loaded, redis=False, umask=0o027)
+    assert process.wait(harness.PATIENCE) == 0
+    assert loaded.with_suffix(".ticket").stat().st_mode & 0o777 == 0o640
 
 
 def test_output_into_a_closed_pipe(cli, loaded):

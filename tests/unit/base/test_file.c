@@ -4,7 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,6 +93,46 @@ static void replacing(void **state)
     assert_false(slc_file_replace(folder->fd, "missing/x", slc_str_from("x"), 0600, &error));
     assert_int_equal(error.code, SLC_ERR_NOT_FOUND);
     assert_int_equal(count_entries(folder), 2);
+}
+
+/* What a user names: the mode of a file that is there is the user's choice. */
+static void putting(void **state)
+{
+    struct folder *folder = *state;
+    struct slc_error error = {0};
+    struct stat status;
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/out", folder->path);
+    assert_true(slc_file_put(path, slc_str_from("one"), 0640, &error));
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0640);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_true(slc_file_put(path, slc_str_from("two"), 0644, &error));
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    expect_contents(folder, "out", "two");
+}
+
+/* A full disk, as a limit on files shows it: the error says which file, and the old one stands. */
+static void replacing_without_room(void **state)
+{
+    struct folder *folder = *state;
+    struct slc_error error = {0};
+    struct rlimit before, none = {0};
+    bool good;
+
+    assert_true(slc_file_replace(folder->fd, "a", slc_str_from("old"), 0600, &error));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    good = slc_file_replace(folder->fd, "a", slc_str_from("new"), 0600, &error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_false(good);
+    assert_string_equal(error.file, "a");
+    expect_contents(folder, "a", "old");
+    assert_int_equal(count_entries(folder), 1);
 }
 
 static void reading(void **state)
@@ -235,6 +277,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(replacing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(putting, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(replacing_without_room, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(reading, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(folders, make_folder, remove_folder),
         cmocka_unit_test(names),

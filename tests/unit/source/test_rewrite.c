@@ -218,14 +218,17 @@ static void writing_new_ones(void **state)
     assert_true(slc_ticket_new(SLC_STR("users.csv.gz"), &ticket, NULL));
     assert_true(slc_stream_ticket_name(SLC_STR("users.csv.gz"), &name, NULL));
     assert_string_equal(slc_buf_text(&name), "users.ticket");
-    assert_true(slc_stream_write_ticket(place->stream, slc_buf_text(&name), ticket, false, &error));
+    assert_true(
+        slc_stream_write_ticket(place->stream, slc_buf_text(&name), ticket, 0644, false, &error));
     assert_true(slc_str_is(slc_ticket_text(ticket), get(place, "users.ticket")));
-    assert_false(slc_stream_write_ticket(place->stream, "users.ticket", ticket, false, &error));
+    assert_false(
+        slc_stream_write_ticket(place->stream, "users.ticket", ticket, 0644, false, &error));
     assert_int_equal(error.code, SLC_ERR_CONFLICT);
     assert_true(slc_ticket_set_text(ticket, "prim_index", SLC_STR("id"), NULL));
-    assert_true(slc_stream_write_ticket(place->stream, "users.ticket", ticket, true, &error));
+    assert_true(slc_stream_write_ticket(place->stream, "users.ticket", ticket, 0644, true, &error));
     assert_contains(get(place, "users.ticket"), "prim_index");
-    assert_false(slc_stream_write_ticket(place->stream, "../users.ticket", ticket, true, &error));
+    assert_false(
+        slc_stream_write_ticket(place->stream, "../users.ticket", ticket, 0644, true, &error));
     assert_false(slc_stream_ticket_name(SLC_STR("../a"), &name, NULL));
     assert_true(slc_stream_rejects_name("my.users.ticket", &rejects, NULL));
     assert_string_equal(slc_buf_text(&rejects), "my.users.rejects.csv");
