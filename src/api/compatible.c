@@ -12,6 +12,7 @@ void slc_api_check_fingerprint(struct slc_http_request *request, struct slc_http
     static const char denied[] = "{\"auth_status\":\"denied\",\"isApprovedSession\":false}";
     struct slc_api *api = context;
     struct slc_params *params = slc_api_params(request, response);
+    struct slc_session_caller caller = slc_session_caller_of(request);
     char cookie[SLC_SESSION_COOKIE_BYTES];
     struct slc_str key = {0};
     int64_t retry_after_sec = 1;
@@ -25,8 +26,7 @@ void slc_api_check_fingerprint(struct slc_http_request *request, struct slc_http
             slc_http_json_text(response, 401, denied);
         return;
     }
-    switch (slc_session_approve(api->options.sessions, &request->client, key, cookie,
-                                &retry_after_sec)) {
+    switch (slc_session_approve(api->options.sessions, &caller, key, cookie, &retry_after_sec)) {
     case SLC_SESSION_APPROVED:
         slc_http_json_text(response, 200,
                            "{\"auth_status\":\"approved\",\"isApprovedSession\":true}");

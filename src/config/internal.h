@@ -88,6 +88,17 @@ bool slc_config_blame(struct slc_error *error, const struct slc_source *source, 
 bool slc_config_blame_unknown(struct slc_str key, const struct slc_source *source,
                               struct slc_error *error);
 
+/* What is wrong with a text (or an item of a list), NULL when nothing is: for
+ * slc_option.check (option_checks.c). */
+const char *slc_option_check_network(struct slc_str text);   /* an address or 10.0.0.0/8 */
+const char *slc_option_check_redis_url(struct slc_str text); /* or empty */
+const char *slc_option_check_mail_url(struct slc_str text);  /* or empty */
+const char *slc_option_check_no_space(struct slc_str text);  /* nor control characters */
+const char *slc_option_check_quote(struct slc_str text);     /* can be the quote character */
+const char *slc_option_check_dtype(struct slc_str text);     /* NAME:TYPE */
+const char *slc_option_check_name(struct slc_str text);      /* of a column */
+const char *slc_option_check_host(struct slc_str text);      /* NAME, .NAME or * */
+
 /* `key` is a section ("prep", "prep.columns", "prep.columns.NAME"). */
 bool slc_option_is_section(struct slc_str key);
 

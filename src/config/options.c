@@ -1,7 +1,6 @@
 /* The option table, and how to find one's way in it. */
 #include "config/internal.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <string.h>
 
@@ -16,104 +15,13 @@
 
 #define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-/* An IPv4 or IPv6 address, or a network in CIDR notation (RFC 4632, RFC 4291). */
-static const char *check_network(struct slc_str text)
-{
-    static const char wrong[] = "is no IP address or network such as 10.0.0.0/8";
-    const char *slash = memchr(text.data, '/', text.len);
-    size_t address_len = slash ? (size_t)(slash - text.data) : text.len;
-    unsigned char bytes[sizeof(struct in6_addr)];
-    char address[INET6_ADDRSTRLEN];
-    uint64_t most, bits;
-
-    if (address_len >= sizeof(address))
-        return wrong;
-    memcpy(address, text.data, address_len);
-    address[address_len] = '\0';
-    if (inet_pton(AF_INET, address, bytes) == 1)
-        most = 32;
-    else if (inet_pton(AF_INET6, address, bytes) == 1)
-        most = 128;
-    else
-        return wrong;
-    if (slash && (!slc_parse_uint64(slash + 1, text.len - address_len - 1, &bits) || bits > most))
-        return wrong;
-    return NULL;
-}
-
-static const char *check_redis_url(struct slc_str text)
-{
-    static const char *const schemes[] = {
-        "redis://",          "rediss://",          "unix://",          "redis+unix://",
-        "redis+sentinel://", "rediss+sentinel://", "redis+cluster://", "rediss+cluster://"};
-
-    if (text.len == 0)
-        return NULL;
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        size_t len = strlen(schemes[i]);
-
-        if (text.len > len && memcmp(text.data, schemes[i], len) == 0)
-            return NULL;
-    }
-    return "is no URL of the form redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], rediss:// (TLS), "
-           "unix:///PATH, redis+sentinel://HOST,HOST/MASTER or redis+cluster://HOST,HOST";
-}
-
-static const char *check_mail_url(struct slc_str text)
-{
-    static const char *const schemes[] = {"smtp://", "smtps://"};
-
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        size_t len = strlen(schemes[i]);
-
-        if (text.len > len && memcmp(text.data, schemes[i], len) == 0)
-            return NULL;
-    }
-    return text.len == 0 ? NULL
-                         : "is no URL of the form smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://";
-}
-
-static const char *check_no_space(struct slc_str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (slc_ascii_space(text.data[i]) || (unsigned char)text.data[i] < 0x20)
-            return "must not contain white space or control characters";
-    return NULL;
-}
-
-static const char *check_quote(struct slc_str text)
-{
-    return slc_str_is(text, "\t") || slc_str_is(text, " ") ? "cannot be the quote character" : NULL;
-}
-
-/* NAME:TYPE; the types are those that frame/type.h gives a column of a file. */
-static const char *check_dtype(struct slc_str text)
-{
-    static const char *const types[] = {"bool", "int64",    "uint64", "float64",
-                                        "date", "datetime", "text"};
-
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        size_t len = strlen(types[i]);
-
-        if (text.len > len + 1 && text.data[text.len - len - 1] == ':' &&
-            memcmp(text.data + text.len - len, types[i], len) == 0)
-            return NULL;
-    }
-    return "is not of the form NAME:TYPE with bool, int64, uint64, float64, date, datetime or text";
-}
-
-static const char *check_name(struct slc_str text)
-{
-    return text.len == 0 ? "is empty, which no column is called" : NULL;
-}
-
 static const struct slc_option options[] = {
     {.key = "redis.url",
      .kind = SLC_OPTION_TEXT,
      .default_text = "",
      .max = 2048,
      .flags = SLC_OPTION_URL,
-     .check = check_redis_url,
+     .check = slc_option_check_redis_url,
      .help = "The Redis server: redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], rediss:// for TLS, or "
              "unix:///PATH. Empty: sluice starts a private server under the state directory and "
              "stops it with itself. The old variables RED_PORT and PASS make the URL of that port "
@@ -223,7 +131,7 @@ static const struct slc_option options[] = {
      .min = 1,
      .max = 255,
      .old_variable = "HOST",
-     .check = check_no_space,
+     .check = slc_option_check_no_space,
      .help = "The address to listen on; 0.0.0.0 or :: is every interface."},
     {.key = "http.port",
      .kind = SLC_OPTION_INT,
@@ -308,8 +216,20 @@ static const struct slc_option options[] = {
      .kind = SLC_OPTION_LIST,
      .default_text = "[]",
      .max = 256,
-     .check = check_network,
-     .help = "The proxies whose X-Forwarded-For is believed: addresses or networks."},
+     .check = slc_option_check_network,
+     .help = "The proxies whose X-Forwarded-For, -Proto and -Host are believed: addresses or "
+             "networks."},
+    {.key = "http.allowed_hosts",
+     .kind = SLC_OPTION_LIST,
+     .default_text = "[]",
+     .max = 100,
+     .check = slc_option_check_host,
+     .help = "The names by which the service may be called (Host); .example.org is every one "
+             "below it, * any. Addresses, names without a dot or below localhost, local, internal "
+             "or home.arpa, "
+             "and this machine's name always may. Other names are answered 421, or, with an empty "
+             "list, only "
+             "miss the approval by address: a foreign page could point one at this service."},
 
     {.key = "load.workers",
      .kind = SLC_OPTION_INT,
@@ -429,26 +349,28 @@ static const struct slc_option options[] = {
      .default_text = "rows",
      .choices = CHOICES("rows", "packed", "columns", "keys", "json"),
      .flags = SLC_OPTION_PER_FILE,
-     .help = "How a replica lies in Redis: rows is one hash, row key to JSON array of values; packed "
-             "has the same in small hashes of about a hundred rows each, which load faster and take "
-             "less memory; columns is a value a chunk as an Arrow IPC stream, which pandas, Polars "
-             "and DuckDB read whole; keys is a hash a row with a field a column; json is an object a "
-             "row. See docs/layouts.md."},
+     .help =
+         "How a replica lies in Redis: rows is one hash, row key to JSON array of values; packed "
+         "has the same in small hashes of about a hundred rows each, which load faster and take "
+         "less memory; columns is a value a chunk as an Arrow IPC stream, which pandas, Polars "
+         "and DuckDB read whole; keys is a hash a row with a field a column; json is an object a "
+         "row. See docs/layouts.md."},
     {.key = "store.ttl_seconds",
      .kind = SLC_OPTION_INT,
      .default_text = "0",
      .min = 0,
      .max = INT32_MAX,
      .flags = SLC_OPTION_PER_FILE,
-     .help = "For how long the rows of the layouts keys and json stay after they were written; 0 is "
-             "for good. The other layouts do not look at it."},
+     .help =
+         "For how long the rows of the layouts keys and json stay after they were written; 0 is "
+         "for good. The other layouts do not look at it."},
     {.key = "store.registry_key",
      .kind = SLC_OPTION_TEXT,
      .default_text = "REPLICA_REGISTRY",
      .min = 1,
      .max = 255,
      .old_variable = "REPLICA_REGISTRY",
-     .check = check_no_space,
+     .check = slc_option_check_no_space,
      .help = "The Redis list that holds the names of the replicas."},
     {.key = "store.lease",
      .kind = SLC_OPTION_DURATION,
@@ -482,7 +404,7 @@ static const struct slc_option options[] = {
      .kind = SLC_OPTION_CHARACTER,
      .default_text = "\"",
      .flags = SLC_OPTION_PER_FILE,
-     .check = check_quote,
+     .check = slc_option_check_quote,
      .help = "What encloses a field that holds delimiters or line ends; doubled inside."},
     {.key = "reader.escape",
      .kind = SLC_OPTION_CHARACTER,
@@ -503,14 +425,14 @@ static const struct slc_option options[] = {
      .default_text = "[]",
      .max = 16384,
      .flags = SLC_OPTION_PER_FILE,
-     .check = check_name,
+     .check = slc_option_check_name,
      .help = "The columns to read, by name, as if the file had no others. Empty: all."},
     {.key = "reader.dtypes",
      .kind = SLC_OPTION_LIST,
      .default_text = "[]",
      .max = 16384,
      .flags = SLC_OPTION_PER_FILE,
-     .check = check_dtype,
+     .check = slc_option_check_dtype,
      .help = "Types that are given instead of found out: NAME:TYPE with bool, int64, uint64, "
              "float64, date, datetime or text. A row with a value that the type cannot hold is "
              "rejected."},
@@ -773,7 +695,7 @@ static const struct slc_option options[] = {
      .default_text = "",
      .max = 2048,
      .flags = SLC_OPTION_URL,
-     .check = check_mail_url,
+     .check = slc_option_check_mail_url,
      .help = "The mail server for reports: smtp://[USER:PASSWORD@]HOST[:PORT] (STARTTLS, see "
              "mail.tls) or smtps:// (TLS from the start). Empty: no mails."},
     {.key = "mail.user",
@@ -802,7 +724,8 @@ static const struct slc_option options[] = {
      .kind = SLC_OPTION_TEXT,
      .default_text = "",
      .max = 512,
-     .help = "The sender: NAME@DOMAIN or TEXT <NAME@DOMAIN>. Empty: sluice at this machine's name."},
+     .help =
+         "The sender: NAME@DOMAIN or TEXT <NAME@DOMAIN>. Empty: sluice at this machine's name."},
     {.key = "mail.to",
      .kind = SLC_OPTION_LIST,
      .default_text = "[]",
@@ -812,13 +735,14 @@ static const struct slc_option options[] = {
      .kind = SLC_OPTION_ENUM,
      .default_text = "always",
      .choices = CHOICES("always", "problems"),
-     .help = "When those of mail.to are written to: always, or only when a load failed or rows were "
-             "rejected."},
+     .help =
+         "When those of mail.to are written to: always, or only when a load failed or rows were "
+         "rejected."},
     {.key = "mail.allow_domains",
      .kind = SLC_OPTION_LIST,
      .default_text = "[]",
      .max = 100,
-     .check = check_no_space,
+     .check = slc_option_check_no_space,
      .help = "The domains to which callers may have reports sent (email= of /loadDf2redis); "
              ".example.org is every one below it. Empty: any."},
     {.key = "mail.timeout",
@@ -832,8 +756,9 @@ static const struct slc_option options[] = {
      .default_text = "30",
      .min = 0.05,
      .max = HOUR,
-     .help = "The pause before a mail that could not be sent is tried again; it doubles each time, up "
-             "to an hour."},
+     .help =
+         "The pause before a mail that could not be sent is tried again; it doubles each time, up "
+         "to an hour."},
     {.key = "mail.give_up_after",
      .kind = SLC_OPTION_DURATION,
      .default_text = "86400",

@@ -8,7 +8,11 @@
 
 static const char prefix[] = "sha256:";
 
-enum { PREFIX_LEN = sizeof(prefix) - 1, SALT_HEX = 2 * SLC_AUTH_SALT_BYTES };
+enum {
+    PREFIX_LEN = sizeof(prefix) - 1,
+    SALT_HEX = 2 * SLC_AUTH_SALT_BYTES,
+    DERIVE_ROUNDS = 100000,
+};
 
 static bool hash_secret(const uint8_t salt[SLC_AUTH_SALT_BYTES], struct slc_str secret,
                         uint8_t hash[SLC_AUTH_HASH_BYTES])
@@ -24,18 +28,54 @@ static bool hash_secret(const uint8_t salt[SLC_AUTH_SALT_BYTES], struct slc_str 
     return ok;
 }
 
+static bool check_length(struct slc_str secret, struct slc_error *error)
+{
+    return (secret.len > 0 && secret.len <= SLC_AUTH_SECRET_MAX_BYTES) ||
+           slc_fail(error, SLC_ERR_CONFIG, "a key has to have 1 to %d bytes",
+                    SLC_AUTH_SECRET_MAX_BYTES);
+}
+
+static bool finish(struct slc_auth_key *key, struct slc_str secret, struct slc_auth_key *ret_key,
+                   struct slc_error *error)
+{
+    if (!hash_secret(key->salt, secret, key->hash))
+        return slc_fail(error, SLC_ERR_INTERNAL, "SHA-256 failed");
+    *ret_key = *key;
+    return true;
+}
+
 bool slc_auth_key_make(struct slc_str secret, struct slc_auth_key *ret_key, struct slc_error *error)
 {
     struct slc_auth_key key;
 
-    if (secret.len == 0 || secret.len > SLC_AUTH_SECRET_MAX_BYTES)
-        return slc_fail(error, SLC_ERR_CONFIG, "a key has to have 1 to %d bytes",
-                        SLC_AUTH_SECRET_MAX_BYTES);
-    if (!slc_random_bytes(key.salt, sizeof(key.salt), error))
+    return check_length(secret, error) && slc_random_bytes(key.salt, sizeof(key.salt), error) &&
+           finish(&key, secret, ret_key, error);
+}
+
+bool slc_auth_key_derive(struct slc_str secret, struct slc_auth_key *ret_key,
+                         struct slc_error *error)
+{
+    static const char purpose[] = "sluice: the salt of a key";
+    struct slc_auth_key key;
+
+    if (!check_length(secret, error))
         return false;
-    if (!hash_secret(key.salt, secret, key.hash))
-        return slc_fail(error, SLC_ERR_INTERNAL, "SHA-256 failed");
-    *ret_key = key;
+    if (PKCS5_PBKDF2_HMAC(secret.data, (int)secret.len, (const unsigned char *)purpose,
+                          sizeof(purpose) - 1, DERIVE_ROUNDS, EVP_sha256(), sizeof(key.salt),
+                          key.salt) != 1)
+        return slc_fail(error, SLC_ERR_INTERNAL, "PBKDF2 failed");
+    return finish(&key, secret, ret_key, error);
+}
+
+bool slc_auth_key_id(const struct slc_auth_key *key, char id[SLC_AUTH_KEY_ID_BYTES])
+{
+    uint8_t digest[SLC_AUTH_HASH_BYTES];
+
+    if (!hash_secret(key->salt,
+                     (struct slc_str){.data = (const char *)key->hash, .len = sizeof(key->hash)},
+                     digest))
+        return false;
+    slc_hex_encode(digest, (SLC_AUTH_KEY_ID_BYTES - 1) / 2, id);
     return true;
 }
 

@@ -25,6 +25,7 @@ struct slc_exchange {
     int64_t body_bytes;               /* that came, kept or not */
     int64_t response_bytes;
     unsigned status; /* of the answer that was queued, 0 before */
+    bool proxied;    /* the peer is a trusted proxy */
     bool begun;      /* its headers have been looked at; counted as in flight */
     bool decided;    /* `response` is the answer; what comes of a body is dropped */
     bool close;      /* the connection cannot go on after the answer */
@@ -43,12 +44,12 @@ struct slc_http_server {
     _Atomic uint64_t ids; /* given so far */
     struct slc_connections *connections;
     _Atomic size_t in_flight;
-    atomic_bool draining;           /* answers close their connections */
-    pthread_mutex_t lock;           /* of what follows */
-    pthread_cond_t changed;         /* suspended went down or, while draining, in_flight */
+    atomic_bool draining;            /* answers close their connections */
+    pthread_mutex_t lock;            /* of what follows */
+    pthread_cond_t changed;          /* suspended went down or, while draining, in_flight */
     struct slc_exchange *suspended;  /* a list */
     struct slc_http_stream *streams; /* a list */
-    bool refusing;                  /* no more suspending */
+    bool refusing;                   /* no more suspending */
 };
 
 static inline void slc_cell_add(_Atomic int64_t *cell, int64_t n)

@@ -88,26 +88,32 @@ static void take_headers(struct slc_exchange *exchange)
         exchange->close = true;
 }
 
-/* Splits "/path?query"; a proxy's "http://host/path" is the path alone. */
-static void take_target(struct slc_exchange *exchange)
+/* Splits "/path?query"; of a proxy's "http://host/path" the host goes before what Host
+ * says (RFC 9112, 3.2.2). */
+static void take_target(struct slc_exchange *exchange, struct slc_str *ret_authority)
 {
     struct slc_str target = slc_str_from(exchange->target);
     const char *question;
 
+    *ret_authority = (struct slc_str){0};
+
     for (size_t i = 0; i < 2; i++) {
         struct slc_str scheme = i == 0 ? SLC_STR("http://") : SLC_STR("https://");
-        const char *slash;
+        size_t len;
 
         if (target.len < scheme.len ||
             !slc_str_eq_nocase((struct slc_str){.data = target.data, .len = scheme.len}, scheme))
             continue;
-        slash = memchr(target.data + scheme.len, '/', target.len - scheme.len);
-        target = slash ? slc_str_from(slash) : SLC_STR("/");
+        len = strcspn(target.data + scheme.len, "/?");
+        *ret_authority = (struct slc_str){.data = target.data + scheme.len, .len = len};
+        target = slc_str_from(target.data + scheme.len + len);
         break;
     }
     question = memchr(target.data, '?', target.len);
     exchange->request.path = (struct slc_str){
         .data = target.data, .len = question ? (size_t)(question - target.data) : target.len};
+    if (exchange->request.path.len == 0)
+        exchange->request.path = SLC_STR("/");
     exchange->request.query = question ? slc_str_from(question + 1) : SLC_STR("");
 }
 
@@ -186,6 +192,88 @@ static void take_client(struct slc_exchange *exchange)
 
     slc_client_resolve(peer ? peer->client_addr : NULL, join_headers(request, "x-forwarded-for"),
                        exchange->server->options.trusted_proxies, &request->client);
+    exchange->proxied = peer && slc_trusted_proxies_have(exchange->server->options.trusted_proxies,
+                                                         peer->client_addr);
+}
+
+/* The next item of a list with commas. False: there is none. */
+static bool next_item(struct slc_str *list, struct slc_str *ret_item)
+{
+    const char *comma;
+
+    if (list->len == 0)
+        return false;
+    comma = memchr(list->data, ',', list->len);
+    *ret_item = (struct slc_str){.data = list->data,
+                                 .len = comma ? (size_t)(comma - list->data) : list->len};
+    list->data += ret_item->len + (comma != NULL);
+    list->len -= ret_item->len + (comma != NULL);
+    *ret_item = slc_str_trim(*ret_item);
+    return true;
+}
+
+/* The scheme is that of the client's end: the first one, where several proxies wrote. */
+static void take_scheme(struct slc_exchange *exchange)
+{
+    struct slc_http_request *request = &exchange->request;
+    struct slc_str schemes, first = {0};
+
+    request->secure = exchange->server->options.tls_cert != NULL;
+    if (!exchange->proxied)
+        return;
+    schemes = join_headers(request, "x-forwarded-proto");
+    if (next_item(&schemes, &first))
+        request->secure = slc_str_eq_nocase(first, SLC_STR("https"));
+}
+
+static bool judge_name(struct slc_exchange *exchange, struct slc_str name)
+{
+    switch (slc_hosts_judge(exchange->server->options.hosts, name)) {
+    case SLC_HOST_SAFE:
+        return true;
+    case SLC_HOST_DOUBTFUL:
+        exchange->request.host_is_doubtful = true;
+        return true;
+    case SLC_HOST_FOREIGN:
+        decide(exchange, 421,
+               "Misdirected Request: the name in Host is none of "
+               "http.allowed_hosts");
+        return false;
+    case SLC_HOST_MALFORMED:
+        break;
+    }
+    decide(exchange, 400, "Bad Host");
+    exchange->close = true;
+    return false;
+}
+
+/* Names that a proxy passed on count as well as its own: it may ask under another one. */
+static void check_host(struct slc_exchange *exchange, struct slc_str authority)
+{
+    struct slc_http_request *request = &exchange->request;
+    struct slc_str forwarded = {0}, item;
+    size_t lines = 0;
+
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (!slc_str_eq_nocase(request->headers[i].name, SLC_STR("host")))
+            continue;
+        if (!authority.data)
+            authority = request->headers[i].value;
+        lines++;
+    }
+    if (lines > 1) { /* RFC 9112, 3.2 */
+        decide(exchange, 400, "More than one Host");
+        exchange->close = true;
+        return;
+    }
+    if (exchange->proxied)
+        forwarded = join_headers(request, "x-forwarded-host");
+    if (!judge_name(exchange, authority))
+        return;
+    while (next_item(&forwarded, &item))
+        if (!judge_name(exchange, item))
+            return;
+    request->cross_site |= request->host_is_doubtful;
 }
 
 /* All browsers begin with that, and no page can have its pictures, forms or links
@@ -329,7 +417,11 @@ static void check_access(struct slc_exchange *exchange)
     case SLC_SESSION_APPROVED:
         break;
     case SLC_SESSION_DENIED:
-        block(exchange, 401, "Not authenticated");
+        block(exchange, 401,
+              exchange->request.host_is_doubtful
+                  ? "Not authenticated (an approval by address does not count under this name "
+                    "in Host, see http.allowed_hosts)"
+                  : "Not authenticated");
         (void)slc_http_set_header(&exchange->response, "www-authenticate", SLC_STR("Bearer"));
         break;
     case SLC_SESSION_SLOWED:
@@ -346,15 +438,17 @@ static void check_access(struct slc_exchange *exchange)
 void slc_exchange_begin(struct slc_exchange *exchange, const char *method)
 {
     struct slc_http_request *request = &exchange->request;
+    struct slc_str authority;
     uint64_t length = 0;
     bool has_body = false;
 
     request->exchange = exchange;
     request->method = slc_arena_copy(&request->arena, slc_str_from(method));
-    take_target(exchange);
+    take_target(exchange, &authority);
     take_headers(exchange);
     take_id(exchange);
     take_client(exchange);
+    take_scheme(exchange);
     request->cross_site = is_cross_site(request);
     if (!request->method.data) {
         request->method = SLC_STR("");
@@ -365,6 +459,8 @@ void slc_exchange_begin(struct slc_exchange *exchange, const char *method)
         exchange->close = true;
     }
     if (!exchange->decided && check_framing(exchange, &has_body, &length))
+        check_host(exchange, authority);
+    if (!exchange->decided)
         find_route(exchange);
     if (!exchange->decided)
         check_limit(exchange);

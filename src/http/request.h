@@ -42,9 +42,12 @@ struct slc_http_request {
     size_t header_count;
     struct slc_client client;
     char id[SLC_REQUEST_ID_BYTES]; /* the request id, [A-Za-z0-9._-]+ */
-    /* Came from a page of another site in a browser (Sec-Fetch-Site, Origin), or
-     * from a browser that does not say: an approval by address does not count. */
+    /* Came from a page of another site in a browser (Sec-Fetch-Site, Origin), from a
+     * browser that does not say, or under a name that a foreign page may have
+     * (http/host.h): an approval by address does not count. */
     bool cross_site;
+    bool host_is_doubtful;     /* the last of these */
+    bool secure;               /* over TLS, or so says a trusted proxy (X-Forwarded-Proto) */
     struct slc_arena arena;    /* for what lives as long as the request */
     struct slc_params *params; /* use slc_http_request_params() */
     void *exchange;            /* the server's; NULL in a request made by hand */

@@ -2,7 +2,8 @@
  * threads, keep-alive, HTTP/1.1.
  *
  * What happens to a request, in this order: it gets its id (a sane X-Request-ID
- * or a new one; answered as x-request-id), its route, its client's address, is
+ * or a new one; answered as x-request-id), its client's address, is judged by the name
+ * that it was called under, gets its route, is
  * counted against the rate limit, has to have access, and is handled. A request
  * that is turned away is so before its body is kept.
  *
@@ -19,6 +20,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "http/client.h"
+#include "http/host.h"
 #include "http/limit.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -84,6 +86,7 @@ struct slc_http_server_options {
     struct slc_sessions *sessions;   /* borrowed; needed when a route needs a session */
     struct slc_limits *limits;       /* borrowed; NULL: no rate limits */
     const struct slc_trusted_proxies *trusted_proxies; /* borrowed; NULL: none */
+    const struct slc_hosts *hosts;                     /* borrowed; NULL: any name is good */
     void *context;                                     /* for the handlers */
 
     /* Called once for each request that was understood as one, when it is

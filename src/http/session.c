@@ -1,18 +1,15 @@
 #include "http/session.h"
 
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
-#include "base/hash.h"
 #include "base/num.h"
 #include "base/time.h"
 
 enum {
-    STRIPES = 32,
     TTL_DEFAULT = 600,
     FREE_GUESSES_DEFAULT = 3,
     FIRST_DELAY_DEFAULT = 1,
@@ -24,9 +21,8 @@ enum {
 struct slc_sessions {
     struct slc_sessions_options options;
     struct slc_auth_key keys[SLC_SESSION_KEYS_MAX];
-    /* Attempts of one network go one after the other, or guesses made at the
-     * same time would all be counted as the first one. */
-    pthread_mutex_t stripes[STRIPES];
+    char ids[SLC_SESSION_KEYS_MAX][SLC_AUTH_KEY_ID_BYTES];
+    struct slc_guess_rule rule;
 };
 
 static int64_t now_usec(const struct slc_sessions *sessions)
@@ -67,8 +63,19 @@ struct slc_sessions *slc_sessions_new(const struct slc_sessions_options *options
     own->free_guesses = or_default(own->free_guesses, FREE_GUESSES_DEFAULT);
     own->first_delay_sec = or_default(own->first_delay_sec, FIRST_DELAY_DEFAULT);
     own->max_delay_sec = or_default(own->max_delay_sec, MAX_DELAY_DEFAULT);
-    for (size_t i = 0; i < STRIPES; i++)
-        pthread_mutex_init(&sessions->stripes[i], NULL);
+    sessions->rule = (struct slc_guess_rule){.free = own->free_guesses,
+                                             .first_delay_sec = own->first_delay_sec,
+                                             .max_delay_sec = own->max_delay_sec,
+                                             .ttl_sec = 2 * own->max_delay_sec};
+    if (sessions->rule.ttl_sec < GUESSES_TTL_MIN)
+        sessions->rule.ttl_sec = GUESSES_TTL_MIN;
+    for (size_t i = 0; i < own->key_count; i++) {
+        if (!slc_auth_key_id(&sessions->keys[i], sessions->ids[i])) {
+            free(sessions);
+            slc_fail(error, SLC_ERR_INTERNAL, "SHA-256 failed");
+            return NULL;
+        }
+    }
     if (!own->ops) {
         own->ops = &slc_session_memory_ops;
         own->ops_state = slc_session_memory_new(0, own->clock, own->clock_state);
@@ -87,8 +94,6 @@ void slc_sessions_free(struct slc_sessions *sessions)
         return;
     if (sessions->options.ops && sessions->options.ops->free)
         sessions->options.ops->free(sessions->options.ops_state);
-    for (size_t i = 0; i < STRIPES; i++)
-        pthread_mutex_destroy(&sessions->stripes[i]);
     OPENSSL_cleanse(sessions->keys, sizeof(sessions->keys));
     free(sessions);
 }
@@ -100,133 +105,154 @@ struct slc_session_caller slc_session_caller_of(const struct slc_http_request *r
         .token = slc_http_request_cookie(request, SLC_SESSION_COOKIE_NAME),
         .authorization = slc_http_request_header(request, "authorization"),
         .cross_site = request->cross_site,
+        .secure = request->secure,
     };
 }
 
-/* Failures of a network: how many, and until when it is refused. */
-struct guesses {
-    int64_t count;
-    int64_t until_usec;
-};
+/* ---- Wrong keys ---------------------------------------------------------- */
 
-static enum slc_session_found read_guesses(struct slc_sessions *sessions,
-                                           const struct slc_client *client, struct guesses *guesses)
+void slc_guesses_add(struct slc_guesses *guesses, const struct slc_guess_rule *rule,
+                     int64_t now_usec)
 {
-    char value[SLC_SESSION_VALUE_BYTES];
-    enum slc_session_found found =
-        sessions->options.ops->get(sessions->options.ops_state, SLC_SESSION_GUESSES,
-                                   slc_str_from(client->network), value, NULL);
-    const char *colon;
+    int64_t delay_sec = 0;
 
-    *guesses = (struct guesses){0};
-    if (found != SLC_SESSION_PRESENT)
-        return found;
-    value[sizeof(value) - 1] = '\0';
-    colon = strchr(value, ':');
-    if (!colon || !slc_parse_int64(value, (size_t)(colon - value), &guesses->count) ||
-        !slc_parse_int64(colon + 1, strlen(colon + 1), &guesses->until_usec) || guesses->count < 0)
-        return SLC_SESSION_STORE_FAILED;
-    return SLC_SESSION_PRESENT;
-}
-
-static bool note_failure(struct slc_sessions *sessions, const struct slc_client *client,
-                         struct guesses guesses, int64_t now)
-{
-    const struct slc_sessions_options *options = &sessions->options;
-    char value[SLC_SESSION_VALUE_BYTES];
-    int64_t delay = 0, ttl = 2 * options->max_delay_sec, until_usec;
-
-    if (guesses.count < INT32_MAX)
-        guesses.count++;
-    if (guesses.count >= options->free_guesses) {
-        int64_t doublings = guesses.count - options->free_guesses;
-
-        delay = options->first_delay_sec;
-        for (; doublings > 0 && delay < options->max_delay_sec; doublings--)
-            delay *= 2;
-        if (delay > options->max_delay_sec)
-            delay = options->max_delay_sec;
+    if (guesses->count < INT32_MAX)
+        guesses->count++;
+    if (guesses->count >= rule->free) {
+        delay_sec = rule->first_delay_sec;
+        for (int64_t i = rule->free; i < guesses->count && delay_sec < rule->max_delay_sec; i++)
+            delay_sec *= 2;
+        if (delay_sec > rule->max_delay_sec)
+            delay_sec = rule->max_delay_sec;
     }
-    until_usec = now + delay * SLC_USEC_PER_SEC;
-    (void)snprintf(value, sizeof(value), "%lld:%lld", (long long)guesses.count,
-                   (long long)until_usec);
-    return options->ops->put(options->ops_state, SLC_SESSION_GUESSES, slc_str_from(client->network),
-                             slc_str_from(value), ttl < GUESSES_TTL_MIN ? GUESSES_TTL_MIN : ttl,
-                             NULL);
+    guesses->until_usec = now_usec + delay_sec * SLC_USEC_PER_SEC;
 }
 
-static bool any_key_matches(const struct slc_sessions *sessions, struct slc_str secret)
+void slc_guesses_format(const struct slc_guesses *guesses, char value[SLC_SESSION_VALUE_BYTES])
 {
-    bool right = false;
-
-    /* All of them, so that the time does not say which one it was. */
-    for (size_t i = 0; i < sessions->options.key_count; i++)
-        right |= slc_auth_key_matches(&sessions->keys[i], secret);
-    return right;
+    (void)snprintf(value, SLC_SESSION_VALUE_BYTES, "%lld:%lld", (long long)guesses->count,
+                   (long long)guesses->until_usec);
 }
 
-/* One attempt with a secret, slowed down after failures. */
+bool slc_guesses_parse(const char *value, struct slc_guesses *ret_guesses)
+{
+    const char *colon = strchr(value, ':');
+    struct slc_guesses guesses;
+
+    if (!colon || !slc_parse_int64(value, (size_t)(colon - value), &guesses.count) ||
+        !slc_parse_int64(colon + 1, strlen(colon + 1), &guesses.until_usec) || guesses.count < 0)
+        return false;
+    *ret_guesses = guesses;
+    return true;
+}
+
+/* Until when the network is refused, 0 when nothing is known of it. False: the store failed. */
+static bool read_guesses(struct slc_sessions *sessions, struct slc_str network,
+                         int64_t *ret_until_usec)
+{
+    char value[SLC_SESSION_VALUE_BYTES];
+    struct slc_guesses guesses = {0};
+
+    switch (sessions->options.ops->get(sessions->options.ops_state, SLC_SESSION_GUESSES, network,
+                                       value, NULL)) {
+    case SLC_SESSION_STORE_FAILED:
+        return false;
+    case SLC_SESSION_PRESENT:
+        value[sizeof(value) - 1] = '\0';
+        if (!slc_guesses_parse(value, &guesses))
+            return false;
+        break;
+    case SLC_SESSION_ABSENT:
+        break;
+    }
+    *ret_until_usec = guesses.until_usec;
+    return true;
+}
+
+/* Which key it is, or `key_count`. All of them are tried, so that the time does not say
+ * which one it was. */
+static size_t find_key(const struct slc_sessions *sessions, struct slc_str secret)
+{
+    size_t found = sessions->options.key_count;
+
+    for (size_t i = 0; i < sessions->options.key_count; i++)
+        if (slc_auth_key_matches(&sessions->keys[i], secret))
+            found = i;
+    return found;
+}
+
+static enum slc_session_verdict slowed(int64_t until_usec, int64_t now, int64_t *ret_sec)
+{
+    if (ret_sec)
+        *ret_sec = (until_usec - now + SLC_USEC_PER_SEC - 1) / SLC_USEC_PER_SEC;
+    return SLC_SESSION_SLOWED;
+}
+
+/* One attempt with a secret, slowed down after failures. `ret_key` (may be NULL) gets
+ * which key it was. */
 static enum slc_session_verdict attempt(struct slc_sessions *sessions,
                                         const struct slc_client *client, struct slc_str secret,
-                                        int64_t *ret_retry_after_sec)
+                                        size_t *ret_key, int64_t *ret_retry_after_sec)
 {
     const struct slc_sessions_options *options = &sessions->options;
     struct slc_str network = slc_str_from(client->network);
-    pthread_mutex_t *stripe =
-        &sessions->stripes[slc_hash_bytes(network.data, network.len) % STRIPES];
-    enum slc_session_verdict verdict;
-    enum slc_session_found found;
-    struct guesses guesses;
-    int64_t now;
+    int64_t now = now_usec(sessions), until_usec = 0;
+    size_t key;
 
-    pthread_mutex_lock(stripe);
-    now = now_usec(sessions);
-    found = read_guesses(sessions, client, &guesses);
-    if (found == SLC_SESSION_STORE_FAILED) {
-        verdict = SLC_SESSION_UNAVAILABLE;
-    } else if (guesses.until_usec > now) {
-        if (ret_retry_after_sec)
-            *ret_retry_after_sec =
-                (guesses.until_usec - now + SLC_USEC_PER_SEC - 1) / SLC_USEC_PER_SEC;
-        verdict = SLC_SESSION_SLOWED;
-    } else if (any_key_matches(sessions, secret)) {
-        verdict = SLC_SESSION_APPROVED;
-        if (found == SLC_SESSION_PRESENT &&
-            !options->ops->del(options->ops_state, SLC_SESSION_GUESSES, network, NULL))
-            verdict = SLC_SESSION_UNAVAILABLE;
-    } else {
-        verdict = note_failure(sessions, client, guesses, now) ? SLC_SESSION_DENIED
-                                                               : SLC_SESSION_UNAVAILABLE;
+    if (!read_guesses(sessions, network, &until_usec))
+        return SLC_SESSION_UNAVAILABLE;
+    if (until_usec > now)
+        return slowed(until_usec, now, ret_retry_after_sec);
+    key = find_key(sessions, secret);
+    if (key == options->key_count) {
+        if (!options->ops->guess(options->ops_state, network, &sessions->rule, now, &until_usec,
+                                 NULL))
+            return SLC_SESSION_UNAVAILABLE;
+        return until_usec > now ? slowed(until_usec, now, ret_retry_after_sec) : SLC_SESSION_DENIED;
     }
-    pthread_mutex_unlock(stripe);
-    return verdict;
+    if (ret_key)
+        *ret_key = key;
+    if (until_usec > 0 &&
+        !options->ops->del(options->ops_state, SLC_SESSION_GUESSES, network, NULL))
+        return SLC_SESSION_UNAVAILABLE;
+    return SLC_SESSION_APPROVED;
+}
+
+/* ---- Approvals ----------------------------------------------------------- */
+
+static bool put(struct slc_sessions *sessions, enum slc_session_kind kind, const char *key,
+                size_t shown, int64_t ttl_sec)
+{
+    const struct slc_sessions_options *options = &sessions->options;
+
+    return options->ops->put(options->ops_state, kind, slc_str_from(key),
+                             slc_str_from(sessions->ids[shown]), ttl_sec, NULL);
 }
 
 enum slc_session_verdict slc_session_approve(struct slc_sessions *sessions,
-                                             const struct slc_client *client, struct slc_str secret,
+                                             const struct slc_session_caller *caller,
+                                             struct slc_str secret,
                                              char cookie[SLC_SESSION_COOKIE_BYTES],
                                              int64_t *ret_retry_after_sec)
 {
     const struct slc_sessions_options *options = &sessions->options;
-    enum slc_session_verdict verdict = attempt(sessions, client, secret, ret_retry_after_sec);
     char token[SLC_AUTH_SECRET_TEXT_BYTES], hex[SLC_SHA256_HEX_BYTES];
+    enum slc_session_verdict verdict;
+    size_t shown = 0;
 
+    verdict = attempt(sessions, caller->client, secret, &shown, ret_retry_after_sec);
     if (verdict != SLC_SESSION_APPROVED)
         return verdict;
     if (!slc_auth_secret_make(token, NULL))
         return SLC_SESSION_UNAVAILABLE;
     slc_sha256_hex(slc_str_from(token), hex);
-    if (!options->ops->put(options->ops_state, SLC_SESSION_TOKEN, slc_str_from(hex), SLC_STR("1"),
-                           options->cookie_ttl_sec, NULL))
-        return SLC_SESSION_UNAVAILABLE;
-    if (options->address_ttl_sec > 0 &&
-        !options->ops->put(options->ops_state, SLC_SESSION_ADDRESS, slc_str_from(client->text),
-                           SLC_STR("1"), options->address_ttl_sec, NULL))
+    if (!put(sessions, SLC_SESSION_TOKEN, hex, shown, options->cookie_ttl_sec) ||
+        (options->address_ttl_sec > 0 && !put(sessions, SLC_SESSION_ADDRESS, caller->client->text,
+                                              shown, options->address_ttl_sec)))
         return SLC_SESSION_UNAVAILABLE;
     (void)snprintf(cookie, SLC_SESSION_COOKIE_BYTES,
                    SLC_SESSION_COOKIE_NAME "=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%lld%s",
-                   token, (long long)options->cookie_ttl_sec,
-                   options->secure_cookie ? "; Secure" : "");
+                   token, (long long)options->cookie_ttl_sec, caller->secure ? "; Secure" : "");
     OPENSSL_cleanse(token, sizeof(token));
     return SLC_SESSION_APPROVED;
 }
@@ -254,9 +280,16 @@ static enum slc_session_found look_up(struct slc_sessions *sessions, enum slc_se
                                       const char *key)
 {
     char value[SLC_SESSION_VALUE_BYTES];
+    enum slc_session_found found = sessions->options.ops->get(sessions->options.ops_state, kind,
+                                                              slc_str_from(key), value, NULL);
 
-    return sessions->options.ops->get(sessions->options.ops_state, kind, slc_str_from(key), value,
-                                      NULL);
+    if (found != SLC_SESSION_PRESENT)
+        return found;
+    value[sizeof(value) - 1] = '\0';
+    for (size_t i = 0; i < sessions->options.key_count; i++)
+        if (strcmp(value, sessions->ids[i]) == 0)
+            return SLC_SESSION_PRESENT;
+    return SLC_SESSION_ABSENT; /* approved by a key that is gone */
 }
 
 enum slc_session_verdict slc_session_check(struct slc_sessions *sessions,
@@ -274,7 +307,7 @@ enum slc_session_verdict slc_session_check(struct slc_sessions *sessions,
     if (found == SLC_SESSION_PRESENT)
         return SLC_SESSION_APPROVED;
     if (bearer.len)
-        return attempt(sessions, caller->client, bearer, ret_retry_after_sec);
+        return attempt(sessions, caller->client, bearer, NULL, ret_retry_after_sec);
     if (found == SLC_SESSION_ABSENT && sessions->options.address_ttl_sec > 0 && !caller->cross_site)
         found = look_up(sessions, SLC_SESSION_ADDRESS, caller->client->text);
     if (found == SLC_SESSION_STORE_FAILED)
@@ -300,6 +333,6 @@ bool slc_session_end(struct slc_sessions *sessions, const struct slc_session_cal
     if (cookie)
         (void)snprintf(cookie, SLC_SESSION_COOKIE_BYTES,
                        SLC_SESSION_COOKIE_NAME "=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0%s",
-                       options->secure_cookie ? "; Secure" : "");
+                       caller->secure ? "; Secure" : "");
     return ok;
 }

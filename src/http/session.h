@@ -3,7 +3,8 @@
  * A caller who shows the key is approved: it gets a random 256-bit cookie, of
  * which only a hash is kept, and, because old clients keep no cookie, its
  * address is approved for a while, too. The key itself as
- * `Authorization: Bearer` counts on every call. Who keeps guessing is refused
+ * `Authorization: Bearer` counts on every call. An approval remembers the key that
+ * was shown, and is none where that key is not known (any more). Who keeps guessing is refused
  * for growing times (answered, never slept); a success forgets the failures.
  *
  * Where sessions are kept is behind a small ops struct: in memory here, or in
@@ -36,6 +37,28 @@ enum { SLC_SESSION_KEY_BYTES = 80, SLC_SESSION_VALUE_BYTES = 64 };
 
 enum slc_session_found { SLC_SESSION_ABSENT, SLC_SESSION_PRESENT, SLC_SESSION_STORE_FAILED };
 
+/* What becomes of who shows wrong keys. */
+struct slc_guess_rule {
+    int64_t free;            /* failures before delays begin */
+    int64_t first_delay_sec; /* doubles with every failure */
+    int64_t max_delay_sec;
+    int64_t ttl_sec; /* after the last one all are forgotten */
+};
+
+/* The failures of a network, as the store keeps them. */
+struct slc_guesses {
+    int64_t count;
+    int64_t until_usec; /* since 1970: refused until then */
+};
+
+/* One more failure at that time. */
+void slc_guesses_add(struct slc_guesses *guesses, const struct slc_guess_rule *rule,
+                     int64_t now_usec);
+
+/* As an entry's value, "COUNT:UNTIL". False: the text is none. */
+void slc_guesses_format(const struct slc_guesses *guesses, char value[SLC_SESSION_VALUE_BYTES]);
+bool slc_guesses_parse(const char *value, struct slc_guesses *ret_guesses);
+
 /* A store of small entries. Keys are printable text of at most
  * SLC_SESSION_KEY_BYTES, values printable text shorter than
  * SLC_SESSION_VALUE_BYTES. Called from any thread. */
@@ -49,6 +72,11 @@ struct slc_session_ops {
     /* Deleting what is not there is fine. */
     bool (*del)(void *state, enum slc_session_kind kind, struct slc_str key,
                 struct slc_error *error);
+    /* Count a wrong key of `network` at `now_usec` (since 1970), as slc_guesses_add() does,
+     * in one step among all who share the store. Who was refused at that time is not
+     * counted: `ret_refused_until_usec` is then when that ends, else 0. */
+    bool (*guess)(void *state, struct slc_str network, const struct slc_guess_rule *rule,
+                  int64_t now_usec, int64_t *ret_refused_until_usec, struct slc_error *error);
     void (*free)(void *state); /* may be NULL */
 };
 
@@ -66,7 +94,6 @@ struct slc_sessions_options {
     size_t key_count;                /* 1 to SLC_SESSION_KEYS_MAX */
     int64_t cookie_ttl_sec;          /* 0 means 600 */
     int64_t address_ttl_sec; /* how long an approval counts for the address; 0: not at all */
-    bool secure_cookie;      /* add "; Secure" (behind TLS) */
     int64_t free_guesses;    /* failures before delays begin; 0 means 3 */
     int64_t first_delay_sec; /* 0 means 1; doubles with every failure */
     int64_t max_delay_sec;   /* 0 means 300 */
@@ -94,6 +121,7 @@ struct slc_session_caller {
     struct slc_str token;         /* the value of the cookie, empty when there is none */
     struct slc_str authorization; /* the whole Authorization header, empty when there is none */
     bool cross_site;              /* the address does not count */
+    bool secure;                  /* the call came over TLS: a cookie is "; Secure" */
 };
 
 /* The caller of a request (views into it). */
@@ -102,11 +130,12 @@ struct slc_session_caller slc_session_caller_of(const struct slc_http_request *r
 #define SLC_SESSION_COOKIE_NAME "sluice_session"
 enum { SLC_SESSION_COOKIE_BYTES = 192 };
 
-/* The caller shows `secret`. When it is right, `cookie` gets the whole value of
- * a Set-Cookie header: "sluice_session=...; HttpOnly; SameSite=Strict; Path=/;
+/* The caller (its client and `secure`) shows `secret`. When it is right, `cookie` gets the whole
+ * value of a Set-Cookie header: "sluice_session=...; HttpOnly; SameSite=Strict; Path=/;
  * Max-Age=600". `ret_retry_after_sec` is set when slowed (may be NULL). */
 enum slc_session_verdict slc_session_approve(struct slc_sessions *sessions,
-                                             const struct slc_client *client, struct slc_str secret,
+                                             const struct slc_session_caller *caller,
+                                             struct slc_str secret,
                                              char cookie[SLC_SESSION_COOKIE_BYTES],
                                              int64_t *ret_retry_after_sec);
 

@@ -107,9 +107,39 @@ static bool memory_del(void *state, enum slc_session_kind kind, struct slc_str k
     return true;
 }
 
+static bool memory_guess(void *state, struct slc_str network, const struct slc_guess_rule *rule,
+                         int64_t now_usec, int64_t *ret_refused_until_usec, struct slc_error *error)
+{
+    struct memory *memory = state;
+    struct slc_expiring *table = memory->tables[SLC_SESSION_GUESSES];
+    struct slc_guesses guesses = {0};
+    struct slc_expiring_entry *entry;
+    int64_t now;
+    bool refused;
+
+    *ret_refused_until_usec = 0;
+    if (network.len > SLC_SESSION_KEY_BYTES)
+        return slc_fail(error, SLC_ERR_INTERNAL, "a session entry is too long");
+    pthread_mutex_lock(&memory->lock);
+    now = memory_now(memory);
+    entry = slc_expiring_find(table, network, now);
+    refused = entry && slc_guesses_parse(entry->text, &guesses) && guesses.until_usec > now_usec;
+    if (refused) {
+        *ret_refused_until_usec = guesses.until_usec;
+    } else {
+        slc_guesses_add(&guesses, rule, now_usec);
+        entry = slc_expiring_put(table, network, now, now + rule->ttl_sec * SLC_USEC_PER_SEC);
+        if (entry)
+            slc_guesses_format(&guesses, entry->text);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return entry || slc_fail(error, SLC_ERR_MEMORY, "memory ran out");
+}
+
 const struct slc_session_ops slc_session_memory_ops = {
     .get = memory_get,
     .put = memory_put,
     .del = memory_del,
+    .guess = memory_guess,
     .free = memory_free,
 };

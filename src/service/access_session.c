@@ -119,9 +119,6 @@ static bool session_put(void *state, enum slc_session_kind kind, struct slc_str 
         slc_access_give(access, redis, good);
     }
     turn_epoch(access, kind);
-    /* Kept here, too, for when Redis goes away. */
-    if (kind == SLC_SESSION_GUESSES)
-        good |= slc_session_memory_ops.put(access->fallback, kind, key, value, ttl_sec, error);
     return good;
 }
 
@@ -145,5 +142,65 @@ static bool session_del(void *state, enum slc_session_kind kind, struct slc_str 
     return good;
 }
 
+/* What slc_guesses_add() does, in one step for all who ask. It answers until when the
+ * network is refused, or nothing when the wrong key was counted. */
+static const char guess_script[] =
+    "local now, free, first, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), "
+    "tonumber(ARGV[4])\n"
+    "local count, ends = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+):(%d+)$')\n"
+    "count = tonumber(count or 0)\n"
+    "if tonumber(ends or 0) > now then return ends end\n"
+    "count = math.min(count + 1, 2147483647)\n"
+    "local delay = 0\n"
+    "if count >= free then delay = math.min(first * 2 ^ math.min(count - free, 1000), most) end\n"
+    "redis.call('SET', KEYS[1], string.format('%d:%.0f', count, now + delay * 1000000), 'EX', "
+    "ARGV[5])\n"
+    "return false";
+
+static bool guess(struct slc_redis *redis, struct slc_str key, const struct slc_guess_rule *rule,
+                  int64_t now_usec, int64_t *ret_refused_until_usec, struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+    const int64_t numbers[] = {now_usec, rule->free, rule->first_delay_sec, rule->max_delay_sec,
+                               rule->ttl_sec};
+    enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]) };
+    char texts[NUMBERS][SLC_NUM_TEXT_BYTES];
+    struct slc_str argv[4 + NUMBERS] = {SLC_STR("EVAL"), SLC_STR(guess_script), SLC_STR("1"), key};
+
+    for (size_t i = 0; i < NUMBERS; i++)
+        argv[4 + i] = (struct slc_str){
+            .data = texts[i], .len = (size_t)(slc_write_int64(texts[i], numbers[i]) - texts[i])};
+    if (!slc_redis_command(redis, 4 + NUMBERS, argv, &reply, error))
+        return false;
+    return reply->type != SLC_REPLY_STRING ||
+           slc_parse_int64(reply->text.data, reply->text.len, ret_refused_until_usec);
+}
+
+static bool session_guess(void *state, struct slc_str network, const struct slc_guess_rule *rule,
+                          int64_t now_usec, int64_t *ret_refused_until_usec,
+                          struct slc_error *error)
+{
+    struct slc_access_store *access = state;
+    struct slc_redis *redis = slc_access_take(access, error);
+    int64_t until_here_usec = 0;
+    char text[SLC_ACCESS_KEY_BYTES];
+    struct slc_str name;
+    bool good = false, counted_here;
+
+    *ret_refused_until_usec = 0;
+    if (redis) {
+        good = slc_access_key(access, kinds[SLC_SESSION_GUESSES], network, text, &name) &&
+               guess(redis, name, rule, now_usec, ret_refused_until_usec, error);
+        slc_access_give(access, redis, good);
+    }
+    turn_epoch(access, SLC_SESSION_GUESSES);
+    /* Counted here, too, for when Redis goes away. */
+    counted_here = slc_session_memory_ops.guess(access->fallback, network, rule, now_usec,
+                                                &until_here_usec, error);
+    if (!good)
+        *ret_refused_until_usec = until_here_usec;
+    return good || counted_here;
+}
+
 const struct slc_session_ops slc_access_session_ops = {
-    .get = session_get, .put = session_put, .del = session_del};
+    .get = session_get, .put = session_put, .del = session_del, .guess = session_guess};

@@ -80,7 +80,7 @@ static bool add_ssh_key(const char *path, struct slc_service_keys *keys, struct 
     if (!slc_file_read(AT_FDCWD, path, SSH_FILE_MAX_BYTES, &text, &why) ||
         !slc_ssh_fingerprint(slc_buf_view(&text), fingerprint, &why))
         return slc_fail(error, SLC_ERR_CONFIG, "auth.ssh_public_key: %s: %s", path, why.message);
-    return slc_auth_key_make(slc_str_from(fingerprint), &keys->keys[keys->count++], error);
+    return slc_auth_key_derive(slc_str_from(fingerprint), &keys->keys[keys->count++], error);
 }
 
 /* ---- The key of the installation ----------------------------------------- */
@@ -153,7 +153,7 @@ bool slc_service_keys(const struct slc_config *config, const char *state_dir,
     else if (slc_auth_key_is_text_form(given))
         good = slc_auth_key_parse(given, &keys.keys[keys.count++], error);
     else
-        good = slc_auth_key_make(given, &keys.keys[keys.count++], error);
+        good = slc_auth_key_derive(given, &keys.keys[keys.count++], error);
     if (good && *ssh)
         good = add_ssh_key(ssh, &keys, error);
     good = good && add_tokens(state_dir, &keys, error);

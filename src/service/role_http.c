@@ -1,7 +1,9 @@
 /* A worker that answers requests. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/api.h"
 #include "api/metrics.h"
@@ -31,6 +33,8 @@ struct http_role {
     struct slc_sessions *sessions;
     struct slc_limits *limits;
     struct slc_trusted_proxies proxies;
+    struct slc_hosts hosts;
+    char host_name[HOST_NAME_MAX + 1];
     struct slc_crowd_door door;
     struct slc_api *api;
     struct slc_http_server *server;
@@ -57,7 +61,6 @@ static bool make_sessions(struct http_role *role, struct slc_error *error)
     int64_t ttl = (int64_t)ceil(slc_config_seconds(role->config, "auth.session_ttl"));
     struct slc_sessions_options options = {.keys = keys->keys,
                                            .key_count = keys->count,
-                                           .secure_cookie = role->process->context->tls->cert,
                                            .address_ttl_sec = ttl,
                                            .cookie_ttl_sec = ttl,
                                            .ops = &slc_access_session_ops,
@@ -146,6 +149,7 @@ static bool start_server(struct http_role *role, struct slc_error *error)
     options.sessions = role->sessions;
     options.limits = role->limits;
     options.trusted_proxies = &role->proxies;
+    options.hosts = &role->hosts;
     options.context = role->api;
     options.cells = (struct slc_http_cells){
         .connections = slc_counters_cell(role->counters, SLC_METRIC_HTTP_CONNECTIONS),
@@ -170,12 +174,23 @@ static bool start_server(struct http_role *role, struct slc_error *error)
     return role->server != NULL;
 }
 
+/* A name that cannot be had is one less that the service goes by. */
+static void take_names(struct http_role *role)
+{
+    role->hosts.count = slc_config_list(role->config, "http.allowed_hosts", &role->hosts.listed);
+    if (gethostname(role->host_name, sizeof(role->host_name)) == 0) {
+        role->host_name[sizeof(role->host_name) - 1] = '\0';
+        role->hosts.own = role->host_name;
+    }
+}
+
 static bool start(struct http_role *role, struct slc_error *error)
 {
     const struct slc_role_context *context = role->process->context;
     /* One for each server thread and the desk; and for who looks at tickets. */
     size_t connections = (size_t)slc_config_int(role->config, "http.threads") + 3;
 
+    take_names(role);
     role->pool = slc_redis_pool_new(context->redis_url, connections,
                                     slc_config_int(role->config, "redis.timeout_ms"), error);
     role->inbox = role->pool ? slc_role_inbox(context, error) : NULL;

@@ -74,12 +74,12 @@ static SLC_HTTP_HANDLER(login)
 {
     struct fixture *fixture = context;
     struct slc_str key = SLC_STR("");
+    struct slc_session_caller caller = slc_session_caller_of(request);
     char cookie[SLC_SESSION_COOKIE_BYTES];
     int64_t retry_after_sec = 0;
 
     (void)slc_params_text(slc_http_request_params(request), "key", SLC_PARAM_OPTIONAL, 0, 99, &key);
-    switch (
-        slc_session_approve(fixture->sessions, &request->client, key, cookie, &retry_after_sec)) {
+    switch (slc_session_approve(fixture->sessions, &caller, key, cookie, &retry_after_sec)) {
     case SLC_SESSION_APPROVED:
         slc_http_set_header(response, "set-cookie", slc_str_from(cookie));
         slc_http_json_text(response, 200, "{}");

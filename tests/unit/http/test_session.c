@@ -1,6 +1,8 @@
 /* Keys, sessions, guessing; the clock is the test's. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +22,11 @@ struct fixture {
     struct slc_sessions *sessions;
     struct slc_client here, there;
 };
+
+static struct slc_session_caller from(const struct slc_client *client)
+{
+    return (struct slc_session_caller){.client = client};
+}
 
 static struct fixture fixture;
 
@@ -48,9 +55,10 @@ static int stop(void **state)
 
 static enum slc_session_verdict show_key(const struct slc_client *client, const char *secret)
 {
+    struct slc_session_caller caller = from(client);
     char cookie[SLC_SESSION_COOKIE_BYTES];
 
-    return slc_session_approve(fixture.sessions, client, slc_str_from(secret), cookie, NULL);
+    return slc_session_approve(fixture.sessions, &caller, slc_str_from(secret), cookie, NULL);
 }
 
 static enum slc_session_verdict call(const struct slc_client *client, const char *token,
@@ -123,13 +131,13 @@ static void test_known_hash(void **state)
 
 static void test_cookie_session(void **state)
 {
+    struct slc_session_caller here = from(&fixture.here);
     char cookie[SLC_SESSION_COOKIE_BYTES], token[64];
 
     (void)state;
     start((struct slc_sessions_options){.cookie_ttl_sec = 60});
-    assert_int_equal(
-        slc_session_approve(fixture.sessions, &fixture.here, SLC_STR("sesame"), cookie, NULL),
-        SLC_SESSION_APPROVED);
+    assert_int_equal(slc_session_approve(fixture.sessions, &here, SLC_STR("sesame"), cookie, NULL),
+                     SLC_SESSION_APPROVED);
     assert_int_equal(sscanf(cookie, "sluice_session=%43[^;]", token), 1);
     assert_int_equal(strlen(token), 43);
     assert_string_equal(cookie + strlen("sluice_session=") + 43,
@@ -170,14 +178,14 @@ static void test_address_session(void **state)
 
 static void test_end_of_cookie(void **state)
 {
+    struct slc_session_caller here = from(&fixture.here);
     char cookie[SLC_SESSION_COOKIE_BYTES], token[64];
     struct slc_session_caller caller = {.client = &fixture.there};
 
     (void)state;
     start((struct slc_sessions_options){.address_ttl_sec = 600});
-    assert_int_equal(
-        slc_session_approve(fixture.sessions, &fixture.here, SLC_STR("sesame"), cookie, NULL),
-        SLC_SESSION_APPROVED);
+    assert_int_equal(slc_session_approve(fixture.sessions, &here, SLC_STR("sesame"), cookie, NULL),
+                     SLC_SESSION_APPROVED);
     assert_int_equal(sscanf(cookie, "sluice_session=%43[^;]", token), 1);
     /* the caller's cookie and its own address, not somebody else's */
     caller.token = slc_str_from(token);
@@ -205,6 +213,7 @@ static void test_bearer(void **state)
 
 static void test_guessing(void **state)
 {
+    struct slc_session_caller here = from(&fixture.here);
     static const int64_t delays_sec[] = {1, 2, 4, 8, 10, 10};
     int64_t retry_after_sec = 0;
     char cookie[SLC_SESSION_COOKIE_BYTES];
@@ -216,8 +225,8 @@ static void test_guessing(void **state)
     for (size_t i = 0; i < sizeof(delays_sec) / sizeof(*delays_sec); i++) {
         assert_int_equal(call(&fixture.here, "", "Bearer c"), SLC_SESSION_DENIED);
         /* even the right key has to wait, or waiting would tell nothing */
-        assert_int_equal(slc_session_approve(fixture.sessions, &fixture.here, SLC_STR("sesame"),
-                                             cookie, &retry_after_sec),
+        assert_int_equal(slc_session_approve(fixture.sessions, &here, SLC_STR("sesame"), cookie,
+                                             &retry_after_sec),
                          SLC_SESSION_SLOWED);
         assert_int_equal(retry_after_sec, delays_sec[i]);
         fixture.now += delays_sec[i] * SLC_USEC_PER_SEC - 1;
@@ -248,6 +257,7 @@ static void test_bounded(void **state)
 {
     int64_t now = 0;
     struct slc_client client = {"192.0.2.1", "192.0.2.1"};
+    struct slc_session_caller shower = from(&client);
     void *store = slc_session_memory_new(10, read_clock, &now);
     char tokens[12][64], cookie[SLC_SESSION_COOKIE_BYTES];
 
@@ -255,7 +265,7 @@ static void test_bounded(void **state)
     start((struct slc_sessions_options){.ops = &slc_session_memory_ops, .ops_state = store});
     for (int i = 0; i < 12; i++) {
         assert_int_equal(
-            slc_session_approve(fixture.sessions, &client, SLC_STR("sesame"), cookie, NULL),
+            slc_session_approve(fixture.sessions, &shower, SLC_STR("sesame"), cookie, NULL),
             SLC_SESSION_APPROVED);
         assert_int_equal(sscanf(cookie, "sluice_session=%43[^;]", tokens[i]), 1);
     }
@@ -302,9 +312,21 @@ static bool away_del(void *state, enum slc_session_kind kind, struct slc_str key
     return slc_fail(error, SLC_ERR_CONNECTION, "away");
 }
 
+static bool away_guess(void *state, struct slc_str network, const struct slc_guess_rule *rule,
+                       int64_t now_usec, int64_t *ret_refused_until_usec, struct slc_error *error)
+{
+    (void)state;
+    (void)network;
+    (void)rule;
+    (void)now_usec;
+    (void)ret_refused_until_usec;
+    return slc_fail(error, SLC_ERR_CONNECTION, "away");
+}
+
 static void test_store_away(void **state)
 {
-    static const struct slc_session_ops ops = {.get = away_get, .put = away_put, .del = away_del};
+    static const struct slc_session_ops ops = {
+        .get = away_get, .put = away_put, .del = away_del, .guess = away_guess};
     struct slc_session_caller caller = {.client = &fixture.here};
     struct slc_error error = {0};
 
@@ -315,6 +337,123 @@ static void test_store_away(void **state)
     assert_int_equal(call(&fixture.here, "", "Bearer sesame"), SLC_SESSION_UNAVAILABLE);
     assert_false(slc_session_end(fixture.sessions, &caller, NULL, &error));
     assert_int_equal(error.code, SLC_ERR_CONNECTION);
+}
+
+/* What a key approved ends when the key goes: the same store, sessions of fewer keys. */
+static void test_keys_that_go(void **state)
+{
+    struct slc_session_caller here = from(&fixture.here), there = from(&fixture.there);
+    struct slc_session_ops kept = slc_session_memory_ops;
+    void *store = slc_session_memory_new(0, read_clock, &fixture.now);
+    struct slc_sessions_options options = {
+        .ops = &kept, .ops_state = store, .address_ttl_sec = 600, .clock = read_clock};
+    char cookie[SLC_SESSION_COOKIE_BYTES], first[64], second[64];
+
+    (void)state;
+    kept.free = NULL; /* the store outlives its first sessions */
+    start(options);
+    assert_int_equal(slc_session_approve(fixture.sessions, &here, SLC_STR("sesame"), cookie, NULL),
+                     SLC_SESSION_APPROVED);
+    assert_int_equal(sscanf(cookie, "sluice_session=%43[^;]", first), 1);
+    assert_int_equal(slc_session_approve(fixture.sessions, &there, SLC_STR("second"), cookie, NULL),
+                     SLC_SESSION_APPROVED);
+    assert_int_equal(sscanf(cookie, "sluice_session=%43[^;]", second), 1);
+    slc_sessions_free(fixture.sessions);
+    options.keys = fixture.keys;
+    options.key_count = 1;
+    options.clock_state = &fixture.now;
+    options.ops = &slc_session_memory_ops;
+    fixture.sessions = slc_sessions_new(&options, NULL);
+    assert_int_equal(call(&fixture.here, first, ""), SLC_SESSION_APPROVED);
+    assert_int_equal(call(&fixture.here, "", ""), SLC_SESSION_APPROVED);
+    assert_int_equal(call(&fixture.there, second, ""), SLC_SESSION_DENIED);
+    assert_int_equal(call(&fixture.there, "", ""), SLC_SESSION_DENIED);
+}
+
+static void test_secure_cookies(void **state)
+{
+    struct slc_session_caller here = from(&fixture.here);
+    char cookie[SLC_SESSION_COOKIE_BYTES];
+
+    (void)state;
+    start((struct slc_sessions_options){0});
+    assert_int_equal(slc_session_approve(fixture.sessions, &here, SLC_STR("sesame"), cookie, NULL),
+                     SLC_SESSION_APPROVED);
+    assert_null(strstr(cookie, "Secure"));
+    here.secure = true;
+    assert_int_equal(slc_session_approve(fixture.sessions, &here, SLC_STR("sesame"), cookie, NULL),
+                     SLC_SESSION_APPROVED);
+    assert_non_null(strstr(cookie, "; Secure"));
+    assert_true(slc_session_end(fixture.sessions, &here, cookie, NULL));
+    assert_non_null(strstr(cookie, "; Secure"));
+}
+
+/* A key that is given as a secret is called the same by every process. */
+static void test_key_ids(void **state)
+{
+    char id[SLC_AUTH_KEY_ID_BYTES], again[SLC_AUTH_KEY_ID_BYTES];
+    struct slc_auth_key key, other;
+
+    (void)state;
+    assert_true(slc_auth_key_derive(SLC_STR("sesame"), &key, NULL));
+    assert_true(slc_auth_key_derive(SLC_STR("sesame"), &other, NULL));
+    assert_memory_equal(&key, &other, sizeof(key));
+    assert_true(slc_auth_key_matches(&key, SLC_STR("sesame")));
+    assert_true(slc_auth_key_id(&key, id));
+    assert_true(slc_auth_key_id(&other, again));
+    assert_int_equal(strlen(id), SLC_AUTH_KEY_ID_BYTES - 1);
+    assert_string_equal(id, again);
+    assert_true(slc_auth_key_derive(SLC_STR("sesamf"), &other, NULL));
+    assert_true(slc_auth_key_id(&other, again));
+    assert_string_not_equal(id, again);
+    assert_false(slc_auth_key_derive(SLC_STR(""), &other, NULL));
+}
+
+enum { GUESSERS = 8, GUESSES_EACH = 50 };
+
+static void *guess(void *denied)
+{
+    for (int i = 0; i < GUESSES_EACH; i++)
+        if (show_key(&fixture.here, "wrong") == SLC_SESSION_DENIED)
+            atomic_fetch_add((atomic_int *)denied, 1);
+    return NULL;
+}
+
+/* At the same moment no more are looked at than one after the other. */
+static void test_guesses_at_the_same_time(void **state)
+{
+    pthread_t threads[GUESSERS];
+    atomic_int denied = 0;
+
+    (void)state;
+    start((struct slc_sessions_options){.free_guesses = 5});
+    for (size_t i = 0; i < GUESSERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, guess, &denied), 0);
+    for (size_t i = 0; i < GUESSERS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&denied), 5);
+}
+
+static void test_guesses_as_text(void **state)
+{
+    struct slc_guesses guesses = {0}, read = {0};
+    const struct slc_guess_rule rule = {
+        .free = 1, .first_delay_sec = 1, .max_delay_sec = 300, .ttl_sec = 900};
+    char value[SLC_SESSION_VALUE_BYTES];
+
+    (void)state;
+    guesses.count = INT32_MAX - 1;
+    for (int i = 0; i < 3; i++)
+        slc_guesses_add(&guesses, &rule, 7);
+    assert_int_equal(guesses.count, INT32_MAX);
+    assert_int_equal(guesses.until_usec, 7 + 300 * SLC_USEC_PER_SEC);
+    slc_guesses_format(&guesses, value);
+    assert_true(slc_guesses_parse(value, &read));
+    assert_memory_equal(&read, &guesses, sizeof(read));
+    assert_false(slc_guesses_parse("", &read));
+    assert_false(slc_guesses_parse("7", &read));
+    assert_false(slc_guesses_parse("-1:7", &read));
+    assert_false(slc_guesses_parse("1:x", &read));
 }
 
 static void test_no_keys(void **state)
@@ -339,6 +478,11 @@ int main(void)
         cmocka_unit_test_teardown(test_guessing_by_network, stop),
         cmocka_unit_test_teardown(test_bounded, stop),
         cmocka_unit_test_teardown(test_store_away, stop),
+        cmocka_unit_test_teardown(test_keys_that_go, stop),
+        cmocka_unit_test_teardown(test_secure_cookies, stop),
+        cmocka_unit_test(test_key_ids),
+        cmocka_unit_test_teardown(test_guesses_at_the_same_time, stop),
+        cmocka_unit_test(test_guesses_as_text),
         cmocka_unit_test(test_no_keys),
     };
 
