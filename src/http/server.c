@@ -235,17 +235,20 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *peer, socklen
 static void begin_connection(struct slc_http_server *server, struct MHD_Connection *connection,
                              void **socket_context)
 {
-    const union MHD_ConnectionInfo *fd =
+    /* Each answer is to be taken before the next question: libmicrohttpd 1.0 keeps them in
+     * one place of the connection. */
+    const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *peer =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    int fd = info ? info->connect_fd : -1;
+    const struct sockaddr *peer;
 
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    peer = info ? info->client_addr : NULL;
     slc_cell_add(server->options.cells.connections, 1);
     *socket_context =
-        slc_connections_add(server->connections, fd ? fd->connect_fd : -1,
-                            peer ? peer->client_addr : NULL, server->options.header_timeout_usec);
+        slc_connections_add(server->connections, fd, peer, server->options.header_timeout_usec);
     if (*socket_context && server->options.enter)
-        server->options.enter(server->options.admit_state, peer ? peer->client_addr : NULL);
+        server->options.enter(server->options.admit_state, peer);
 }
 
 static void end_connection(struct slc_http_server *server, struct slc_connection *connection)
