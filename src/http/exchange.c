@@ -30,6 +30,7 @@ static void rest(const struct slc_exchange *exchange)
 
 void *slc_exchange_on_target(void *cls, const char *target, struct MHD_Connection *connection)
 {
+    struct slc_http_loop *loop = cls;
     struct slc_exchange *exchange = calloc(1, sizeof(*exchange));
 
     if (!exchange)
@@ -39,7 +40,8 @@ void *slc_exchange_on_target(void *cls, const char *target, struct MHD_Connectio
         free(exchange);
         return NULL;
     }
-    exchange->server = cls;
+    exchange->server = loop->server;
+    exchange->loop = loop;
     exchange->connection = connection;
     exchange->client = client_of(connection);
     return exchange;
@@ -133,15 +135,16 @@ static enum MHD_Result take_body(struct slc_exchange *exchange, const char *data
     return exchange->body.failed ? MHD_NO : MHD_YES;
 }
 
-/* Run the handler; true when it has suspended the request. From then on
- * another thread may complete it, but libmicrohttpd comes back to it only on
- * this thread. */
+/* Run the handler; true when it has put the request aside. From then on another
+ * thread may complete it, but libmicrohttpd comes back to it only on this
+ * thread. */
 static bool handle(struct slc_exchange *exchange)
 {
     struct slc_http_request *request = &exchange->request;
 
     exchange->handled = true;
-    exchange->pending = slc_pending_new(exchange->connection);
+    exchange->pending = slc_pending_new(exchange->loop, exchange->connection,
+                                        exchange->client ? exchange->client->fd : -1);
     if (!exchange->pending) {
         slc_http_detail(&exchange->response, 500, slc_http_reason(500));
         return false;
@@ -158,47 +161,81 @@ static void answer_stopping(struct slc_http_response *response)
     slc_http_set_retry_after(response, 1);
 }
 
+void *slc_http_request_companion(const struct slc_http_request *request)
+{
+    const struct slc_exchange *exchange = request->exchange;
+
+    return exchange ? exchange->loop->companion : NULL;
+}
+
 struct slc_http_pending *slc_http_suspend(struct slc_http_request *request)
 {
     struct slc_exchange *exchange = request->exchange;
-    struct slc_http_server *server = exchange->server;
-    bool refused;
+    struct slc_http_loop *loop = exchange->loop;
 
-    pthread_mutex_lock(&server->lock);
-    refused = server->refusing;
-    if (!refused) {
-        exchange->suspended = true;
-        exchange->next = server->suspended;
-        exchange->previous = NULL;
-        if (exchange->next)
-            exchange->next->previous = exchange;
-        server->suspended = exchange;
-        slc_pending_suspend(exchange->pending);
-    }
-    pthread_mutex_unlock(&server->lock);
-    if (refused) {
+    if (loop->abandoned) {
         slc_pending_refuse(exchange->pending);
         exchange->close = true;
         answer_stopping(&exchange->response);
+        return exchange->pending;
     }
+    exchange->suspended = exchange->parked = true;
+    exchange->suspended_usec = loop->now_usec;
+    exchange->next = loop->suspended;
+    exchange->previous = NULL;
+    if (exchange->next)
+        exchange->next->previous = exchange;
+    loop->suspended = exchange;
+    loop->parked++;
+    atomic_fetch_add(&exchange->server->suspended, 1);
+    slc_pending_park(exchange->pending);
     return exchange->pending;
 }
 
-/* It is awake again: off the list. */
+/* It waits no longer: off the list. */
 static void unlist(struct slc_exchange *exchange)
 {
     struct slc_http_server *server = exchange->server;
+    struct slc_http_loop *loop = exchange->loop;
 
-    pthread_mutex_lock(&server->lock);
     if (exchange->previous)
         exchange->previous->next = exchange->next;
     else
-        server->suspended = exchange->next;
+        loop->suspended = exchange->next;
     if (exchange->next)
         exchange->next->previous = exchange->previous;
     exchange->suspended = false;
-    pthread_cond_broadcast(&server->changed);
-    pthread_mutex_unlock(&server->lock);
+    loop->parked -= exchange->parked;
+    exchange->parked = false;
+    if (atomic_fetch_sub(&server->suspended, 1) == 1 && atomic_load(&server->draining))
+        slc_server_changed(server);
+}
+
+/* libmicrohttpd asks for one that was put aside. */
+static enum MHD_Result look_again(struct slc_exchange *exchange)
+{
+    struct slc_http_loop *loop = exchange->loop;
+
+    switch (slc_pending_try(exchange->pending, &exchange->response)) {
+    case SLC_PENDING_WAITING:
+        if (exchange->parked &&
+            loop->now_usec - exchange->suspended_usec >= SLC_LOOP_PATIENCE_USEC &&
+            slc_pending_sleep(exchange->pending)) {
+            exchange->parked = false;
+            loop->parked--;
+        }
+        return MHD_YES;
+    case SLC_PENDING_ANSWERED:
+        break;
+    case SLC_PENDING_IDLE:
+    case SLC_PENDING_ABANDONED:
+        exchange->close = true;
+        answer_stopping(&exchange->response);
+        break;
+    }
+    unlist(exchange);
+    loop->again = true;
+    return queue(exchange);
 }
 
 enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connection,
@@ -206,7 +243,7 @@ enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connec
                                         const char *upload_data, size_t *upload_data_size,
                                         void **exchange_cls)
 {
-    struct slc_http_server *server = cls;
+    struct slc_http_server *server = ((struct slc_http_loop *)cls)->server;
     struct slc_exchange *exchange = *exchange_cls;
 
     (void)connection;
@@ -229,15 +266,9 @@ enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connec
         *upload_data_size = 0;
         return take_body(exchange, upload_data, len);
     }
+    if (exchange->suspended)
+        return look_again(exchange);
     slc_connection_give(exchange->client, INT64_MAX);
-    if (exchange->suspended) {
-        unlist(exchange);
-        if (!slc_pending_take(exchange->pending, &exchange->response)) {
-            exchange->close = true;
-            answer_stopping(&exchange->response);
-        }
-        return queue(exchange);
-    }
     if (!exchange->decided && !exchange->handled && handle(exchange))
         return MHD_YES;
     return queue(exchange);
@@ -270,7 +301,7 @@ static void tell(const struct slc_exchange *exchange, bool complete)
 void slc_exchange_on_end(void *cls, struct MHD_Connection *connection, void **exchange_cls,
                          enum MHD_RequestTerminationCode how)
 {
-    struct slc_http_server *server = cls;
+    struct slc_http_server *server = ((struct slc_http_loop *)cls)->server;
     struct slc_exchange *exchange = *exchange_cls;
     bool begun;
 
@@ -295,7 +326,5 @@ void slc_exchange_on_end(void *cls, struct MHD_Connection *connection, void **ex
     slc_cell_add(server->options.cells.in_flight, -1);
     if (atomic_fetch_sub(&server->in_flight, 1) > 1 || !atomic_load(&server->draining))
         return;
-    pthread_mutex_lock(&server->lock);
-    pthread_cond_broadcast(&server->changed);
-    pthread_mutex_unlock(&server->lock);
+    slc_server_changed(server);
 }

@@ -8,11 +8,13 @@
 #include <stdbool.h>
 
 #include "http/connections.h"
+#include "http/loop.h"
 #include "http/pending.h"
 #include "http/server.h"
 
 struct slc_exchange {
     struct slc_http_server *server;
+    struct slc_http_loop *loop;
     struct MHD_Connection *connection; /* libmicrohttpd's */
     struct slc_connection *client;     /* the connection's deadlines; NULL: memory ran out */
     char *target;                      /* owned: the request line's, raw */
@@ -24,33 +26,42 @@ struct slc_exchange {
     int64_t start_usec;               /* monotonic */
     int64_t body_bytes;               /* that came, kept or not */
     int64_t response_bytes;
-    unsigned status; /* of the answer that was queued, 0 before */
-    bool proxied;    /* the peer is a trusted proxy */
-    bool begun;      /* its headers have been looked at; counted as in flight */
-    bool decided;    /* `response` is the answer; what comes of a body is dropped */
-    bool close;      /* the connection cannot go on after the answer */
-    bool handled;    /* the handler has run */
-    bool suspended;  /* and has put the request aside */
-    struct slc_exchange *previous, *next; /* among the suspended ones */
+    unsigned status;        /* of the answer that was queued, 0 before */
+    bool proxied;           /* the peer is a trusted proxy */
+    bool begun;             /* its headers have been looked at; counted as in flight */
+    bool decided;           /* `response` is the answer; what comes of a body is dropped */
+    bool close;             /* the connection cannot go on after the answer */
+    bool handled;           /* the handler has run */
+    bool suspended;         /* and has put the request aside, */
+    bool parked;            /* its connection still awake */
+    int64_t suspended_usec; /* since then; monotonic */
+    struct slc_exchange *previous, *next; /* among the suspended ones of its loop */
 };
 
 struct slc_http_server {
     struct slc_http_server_options options;
     struct slc_trusted_proxies no_proxies;
-    struct MHD_Daemon *daemon;
     int listen_fd; /* owned */
     uint16_t port;
     uint64_t id_seed[2];  /* random; of the requests' ids */
     _Atomic uint64_t ids; /* given so far */
     struct slc_connections *connections;
     _Atomic size_t in_flight;
-    atomic_bool draining;            /* answers close their connections */
+    _Atomic size_t suspended; /* of these, that wait for their answer */
+    _Atomic size_t quiesced;  /* loops that take no more connections */
+    /* The orders of a stop, in this order. */
+    atomic_bool draining;            /* no more connections, and answers close theirs */
+    atomic_bool refusing;            /* no more waiting for answers */
+    atomic_bool stopping;            /* the loops end */
     pthread_mutex_t lock;            /* of what follows */
-    pthread_cond_t changed;          /* suspended went down or, while draining, in_flight */
-    struct slc_exchange *suspended;  /* a list */
+    pthread_cond_t changed;          /* while draining: one of the counts */
     struct slc_http_stream *streams; /* a list */
-    bool refusing;                   /* no more suspending */
+    size_t loop_count;
+    struct slc_http_loop loops[]; /* options.threads of them */
 };
+
+/* Tell whoever waits in slc_http_server_stop(). */
+void slc_server_changed(struct slc_http_server *server);
 
 static inline void slc_cell_add(_Atomic int64_t *cell, int64_t n)
 {
@@ -58,7 +69,7 @@ static inline void slc_cell_add(_Atomic int64_t *cell, int64_t n)
         atomic_fetch_add_explicit(cell, n, memory_order_relaxed);
 }
 
-/* libmicrohttpd's callbacks; `cls` is the server. */
+/* libmicrohttpd's callbacks; `cls` is the loop. */
 void *slc_exchange_on_target(void *cls, const char *target, struct MHD_Connection *connection);
 enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connection,
                                         const char *url, const char *method, const char *version,

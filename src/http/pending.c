@@ -4,22 +4,22 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "http/loop.h"
 #include "http/request.h"
 
 struct slc_http_pending {
     pthread_mutex_t lock;
     unsigned references;
-    enum {
-        PENDING_IDLE,      /* not suspended */
-        PENDING_WAITING,   /* suspended: the connection is valid and asleep */
-        PENDING_ANSWERED,  /* woken, the answer is in `response` */
-        PENDING_ABANDONED, /* nobody will look at an answer */
-    } state;
+    enum slc_pending_state state;
+    bool asleep; /* WAITING, and the connection is suspended */
+    struct slc_http_loop *loop;
     struct MHD_Connection *connection;
+    int fd;
     struct slc_http_response response;
 };
 
-struct slc_http_pending *slc_pending_new(struct MHD_Connection *connection)
+struct slc_http_pending *slc_pending_new(struct slc_http_loop *loop,
+                                         struct MHD_Connection *connection, int fd)
 {
     struct slc_http_pending *pending = calloc(1, sizeof(*pending));
 
@@ -30,7 +30,9 @@ struct slc_http_pending *slc_pending_new(struct MHD_Connection *connection)
         return NULL;
     }
     pending->references = 1;
+    pending->loop = loop;
     pending->connection = connection;
+    pending->fd = fd;
     return pending;
 }
 
@@ -52,54 +54,71 @@ void slc_pending_end(struct slc_http_pending *pending)
     if (!pending)
         return;
     pthread_mutex_lock(&pending->lock);
-    pending->state = PENDING_ABANDONED;
+    pending->state = SLC_PENDING_ABANDONED;
     pending->connection = NULL;
     unlock_and_drop(pending);
 }
 
-void slc_pending_suspend(struct slc_http_pending *pending)
+void slc_pending_park(struct slc_http_pending *pending)
 {
     pthread_mutex_lock(&pending->lock);
     pending->references++;
-    pending->state = PENDING_WAITING;
-    MHD_suspend_connection(pending->connection);
+    pending->state = SLC_PENDING_WAITING;
     pthread_mutex_unlock(&pending->lock);
+}
+
+bool slc_pending_sleep(struct slc_http_pending *pending)
+{
+    bool waits;
+
+    pthread_mutex_lock(&pending->lock);
+    waits = pending->state == SLC_PENDING_WAITING;
+    if (waits) {
+        pending->asleep = true;
+        MHD_suspend_connection(pending->connection);
+    }
+    pthread_mutex_unlock(&pending->lock);
+    return waits;
 }
 
 void slc_pending_refuse(struct slc_http_pending *pending)
 {
     pthread_mutex_lock(&pending->lock);
     pending->references++;
-    pending->state = PENDING_ABANDONED;
+    pending->state = SLC_PENDING_ABANDONED;
     pthread_mutex_unlock(&pending->lock);
 }
 
-/* While the lock is held and the state was WAITING the connection cannot end,
- * because libmicrohttpd leaves suspended ones alone. */
+/* While the lock is held and the state was WAITING the connection and its thread
+ * are there: the exchange ends with slc_pending_end(). */
 static void wake(struct slc_http_pending *pending, bool answered)
 {
-    pending->state = answered ? PENDING_ANSWERED : PENDING_ABANDONED;
-    MHD_resume_connection(pending->connection);
+    pending->state = answered ? SLC_PENDING_ANSWERED : SLC_PENDING_ABANDONED;
+    if (pending->asleep)
+        MHD_resume_connection(pending->connection);
+    pending->asleep = false;
+    slc_loop_wake(pending->loop);
 }
 
 void slc_pending_abandon(struct slc_http_pending *pending)
 {
     pthread_mutex_lock(&pending->lock);
-    if (pending->state == PENDING_WAITING)
+    if (pending->state == SLC_PENDING_WAITING)
         wake(pending, false);
     pthread_mutex_unlock(&pending->lock);
 }
 
-bool slc_pending_take(struct slc_http_pending *pending, struct slc_http_response *response)
+enum slc_pending_state slc_pending_try(struct slc_http_pending *pending,
+                                       struct slc_http_response *response)
 {
-    bool answered;
+    enum slc_pending_state state;
 
     pthread_mutex_lock(&pending->lock);
-    answered = pending->state == PENDING_ANSWERED;
-    if (answered)
+    state = pending->state;
+    if (state == SLC_PENDING_ANSWERED)
         slc_http_response_move(response, &pending->response);
     pthread_mutex_unlock(&pending->lock);
-    return answered;
+    return state;
 }
 
 void slc_http_complete(struct slc_http_pending *pending, struct slc_http_response *response)
@@ -109,7 +128,7 @@ void slc_http_complete(struct slc_http_pending *pending, struct slc_http_respons
         return;
     }
     pthread_mutex_lock(&pending->lock);
-    if (pending->state == PENDING_WAITING) {
+    if (pending->state == SLC_PENDING_WAITING) {
         if (response)
             slc_http_response_move(&pending->response, response);
         else
@@ -126,10 +145,8 @@ bool slc_http_pending_is_abandoned(struct slc_http_pending *pending)
     bool abandoned = true;
 
     pthread_mutex_lock(&pending->lock);
-    if (pending->state == PENDING_WAITING) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(pending->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        struct pollfd poll_fd = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
+    if (pending->state == SLC_PENDING_WAITING) {
+        struct pollfd poll_fd = {.fd = pending->fd, .events = POLLRDHUP};
 
         abandoned = poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR));
     }

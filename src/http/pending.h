@@ -1,5 +1,6 @@
-/* Inside http: a request that waits for its answer from another thread. It is
- * shared by the exchange, which may end first, and by whoever answers. */
+/* Inside http: a request that waits for its answer, from another thread or from
+ * its own. It is shared by the exchange, which may end first, and by whoever
+ * answers. */
 #ifndef SLC_HTTP_PENDING_H
 #define SLC_HTTP_PENDING_H
 
@@ -8,24 +9,40 @@
 
 #include "http/response.h"
 
+struct slc_http_loop;
 struct slc_http_pending;
 
-/* One reference, the exchange's. NULL when memory ran out. */
-struct slc_http_pending *slc_pending_new(struct MHD_Connection *connection);
+/* One reference, the exchange's. `fd` is the connection's. NULL when memory ran
+ * out. */
+struct slc_http_pending *slc_pending_new(struct slc_http_loop *loop,
+                                         struct MHD_Connection *connection, int fd);
 
 /* The exchange is over: give its reference up. NULL is fine. */
 void slc_pending_end(struct slc_http_pending *pending);
 
-/* Suspend the connection; adds a reference, that of whoever answers. */
-void slc_pending_suspend(struct slc_http_pending *pending);
+/* Wait from now on, the connection still awake; adds a reference, that of whoever
+ * answers. */
+void slc_pending_park(struct slc_http_pending *pending);
 
-/* Never suspend: the answer will be dropped. Adds a reference just the same. */
+/* It takes longer: suspend the connection, unless the answer has just come. True
+ * when it was suspended. On the connection's thread. */
+bool slc_pending_sleep(struct slc_http_pending *pending);
+
+/* Never wait: the answer will be dropped. Adds a reference just the same. */
 void slc_pending_refuse(struct slc_http_pending *pending);
 
-/* Wake a suspended connection without an answer, which is dropped when it comes. */
+/* Wake one that waits without an answer, which is dropped when it comes. */
 void slc_pending_abandon(struct slc_http_pending *pending);
 
-/* Move the answer out; false (and `response` untouched) when it was abandoned. */
-bool slc_pending_take(struct slc_http_pending *pending, struct slc_http_response *response);
+enum slc_pending_state {
+    SLC_PENDING_IDLE,      /* waits for nothing */
+    SLC_PENDING_WAITING,   /* for the answer: the connection is valid */
+    SLC_PENDING_ANSWERED,  /* the answer is there */
+    SLC_PENDING_ABANDONED, /* nobody will look at an answer */
+};
+
+/* How it stands; an answer is moved to `response` (else untouched). */
+enum slc_pending_state slc_pending_try(struct slc_http_pending *pending,
+                                       struct slc_http_response *response);
 
 #endif

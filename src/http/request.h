@@ -70,6 +70,9 @@ struct slc_str slc_http_request_part(const struct slc_http_request *request, con
  * memory ran out. */
 struct slc_params *slc_http_request_params(struct slc_http_request *request);
 
+/* The companion of the thread that the handler runs on (server.h); NULL: none. */
+void *slc_http_request_companion(const struct slc_http_request *request);
+
 struct slc_http_pending;
 
 /* Put the request aside; only within its handler, at most once, and only for a

@@ -25,7 +25,6 @@ enum {
     URL_DEFAULT_BYTES = 8 << 10,
     HEADER_DEFAULT_USEC = 30000000,
     BODY_DEFAULT_USEC = 60000000,
-    STACK_BYTES = 256 << 10,
     BACKLOG = 1024,
     /* How long a cut-off waits for woken requests to notice, and for what they
      * answer to leave. */
@@ -210,115 +209,6 @@ static void fill_defaults(struct slc_http_server_options *options)
         options->body_timeout_usec = BODY_DEFAULT_USEC;
 }
 
-/* Leave every escape as it stands: what is decoded is decoded by the router
- * and the parameters. */
-static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *text)
-{
-    (void)cls;
-    (void)connection;
-    return strlen(text);
-}
-
-/* May a connection be taken? */
-static enum MHD_Result on_accept(void *cls, const struct sockaddr *peer, socklen_t peer_len)
-{
-    struct slc_http_server *server = cls;
-    const struct slc_http_server_options *options = &server->options;
-
-    (void)peer_len;
-    if (!options->admit || options->admit(options->admit_state, peer))
-        return MHD_YES;
-    slc_cell_add(options->cells.refused, 1);
-    return MHD_NO;
-}
-
-static void begin_connection(struct slc_http_server *server, struct MHD_Connection *connection,
-                             void **socket_context)
-{
-    /* Each answer is to be taken before the next question: libmicrohttpd 1.0 keeps them in
-     * one place of the connection. */
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    int fd = info ? info->connect_fd : -1;
-    const struct sockaddr *peer;
-
-    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    peer = info ? info->client_addr : NULL;
-    slc_cell_add(server->options.cells.connections, 1);
-    *socket_context =
-        slc_connections_add(server->connections, fd, peer, server->options.header_timeout_usec);
-    if (*socket_context && server->options.enter)
-        server->options.enter(server->options.admit_state, peer);
-}
-
-static void end_connection(struct slc_http_server *server, struct slc_connection *connection)
-{
-    const struct slc_http_server_options *options = &server->options;
-
-    slc_cell_add(options->cells.connections, -1);
-    if (!connection)
-        return;
-    if (options->leave)
-        options->leave(options->admit_state, (const struct sockaddr *)&connection->peer);
-    slc_connections_remove(server->connections, connection);
-    if (!atomic_load(&server->draining))
-        return;
-    pthread_mutex_lock(&server->lock);
-    pthread_cond_broadcast(&server->changed);
-    pthread_mutex_unlock(&server->lock);
-}
-
-static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
-                          enum MHD_ConnectionNotificationCode code)
-{
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        begin_connection(cls, connection, socket_context);
-    else
-        end_connection(cls, *socket_context);
-}
-
-static struct MHD_Daemon *start_daemon(struct slc_http_server *server)
-{
-    const struct slc_http_server_options *options = &server->options;
-    bool tls = options->tls_cert != NULL;
-    struct MHD_OptionItem items[] = {
-        {MHD_OPTION_LISTEN_SOCKET, server->listen_fd, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections_max, NULL},
-        {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)options->connections_per_client_max, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)options->idle_timeout_sec, NULL},
-        /* Room for headers at their largest with libmicrohttpd's own
-         * bookkeeping, so that it is we who answer 431 in most cases, and for
-         * the answer's headers. */
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)(options->headers_max_bytes + (24 << 10)),
-         NULL},
-        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
-        {MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, NULL},
-        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
-        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)slc_exchange_on_target, server},
-        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)slc_exchange_on_end, server},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
-        /* A pool of one is no pool. */
-        {options->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
-         (intptr_t)options->threads, NULL},
-        {MHD_OPTION_END, 0, NULL},
-        {MHD_OPTION_END, 0, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    size_t last = sizeof(items) / sizeof(items[0]) - 3;
-
-    if (tls) {
-        last -= options->threads > 1 ? 0 : 1;
-        items[last++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0,
-                                                (void *)(uintptr_t)options->tls_cert};
-        items[last++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0,
-                                                (void *)(uintptr_t)options->tls_key};
-    }
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-                                (tls ? MHD_USE_TLS : 0),
-                            0, on_accept, server, slc_exchange_on_request, server, MHD_OPTION_ARRAY,
-                            items, MHD_OPTION_END);
-}
-
 static bool init_locks(struct slc_http_server *server)
 {
     pthread_condattr_t attributes;
@@ -348,31 +238,68 @@ static void free_server(struct slc_http_server *server)
     free(server);
 }
 
+void slc_server_changed(struct slc_http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* One of the orders of a stop, for all loops. */
+static void order(struct slc_http_server *server, atomic_bool *what)
+{
+    atomic_store(what, true);
+    for (size_t i = 0; i < server->loop_count; i++)
+        slc_loop_wake(&server->loops[i]);
+}
+
+static void end_loops(struct slc_http_server *server)
+{
+    atomic_store(&server->draining, true);
+    order(server, &server->stopping);
+    for (size_t i = 0; i < server->loop_count; i++)
+        slc_loop_join(&server->loops[i]);
+}
+
+/* The connections are shared out among the threads. */
+static bool start_loops(struct slc_http_server *server, struct slc_error *error)
+{
+    const struct slc_http_server_options *options = &server->options;
+    unsigned each = options->connections_max / options->threads;
+    unsigned rest = options->connections_max % options->threads;
+
+    for (unsigned i = 0; i < options->threads; i++) {
+        if (!slc_loop_start(&server->loops[i], server, server->listen_fd, each + (i < rest),
+                            error)) {
+            end_loops(server);
+            return false;
+        }
+        server->loop_count++;
+    }
+    return true;
+}
+
 struct slc_http_server *slc_http_server_start(const struct slc_http_server_options *options,
                                               struct slc_error *error)
 {
     struct slc_http_server *server;
+    unsigned threads = options->threads ? options->threads : THREADS_DEFAULT;
 
     if (!check_options(options, error))
         return NULL;
-    server = calloc(1, sizeof(*server));
+    server = calloc(1, sizeof(*server) + threads * sizeof(server->loops[0]));
     if (!server || !init_locks(server)) {
         free(server);
         slc_fail(error, SLC_ERR_MEMORY, "memory ran out");
         return NULL;
     }
-    if (!slc_random_bytes(server->id_seed, sizeof(server->id_seed), error)) {
-        pthread_cond_destroy(&server->changed);
-        pthread_mutex_destroy(&server->lock);
-        free(server);
-        return NULL;
-    }
+    server->listen_fd = -1;
     server->options = *options;
     fill_defaults(&server->options);
     if (!server->options.trusted_proxies)
         server->options.trusted_proxies = &server->no_proxies;
-    server->listen_fd = -1;
-    server->connections = slc_connections_new(options->cells.slow, error);
+    if (slc_random_bytes(server->id_seed, sizeof(server->id_seed), error))
+        server->connections = slc_connections_new(options->cells.slow, error);
     if (server->connections)
         server->listen_fd = take_listen_fd(options, error);
     if (server->listen_fd < 0) {
@@ -380,13 +307,7 @@ struct slc_http_server *slc_http_server_start(const struct slc_http_server_optio
         return NULL;
     }
     server->port = port_of(server->listen_fd);
-    server->daemon = start_daemon(server);
-    if (!server->daemon) {
-        slc_fail(error, options->tls_cert ? SLC_ERR_CONFIG : SLC_ERR_INTERNAL,
-                 options->tls_cert ? "libmicrohttpd %s did not start: are http.tls_cert_file and "
-                                     "http.tls_key_file a certificate and its key?"
-                                   : "libmicrohttpd %s did not start",
-                 MHD_get_version());
+    if (!start_loops(server, error)) {
         free_server(server);
         return NULL;
     }
@@ -403,10 +324,12 @@ size_t slc_http_server_in_flight(struct slc_http_server *server)
     return atomic_load(&server->in_flight);
 }
 
-/* Nothing is in flight, and no connection is there or they have had their time. */
+/* Nothing comes any more or is in flight, and no connection is there or they have
+ * had their time. */
 static bool is_idle(struct slc_http_server *server, int64_t idle_end_usec)
 {
-    return atomic_load(&server->in_flight) == 0 &&
+    return atomic_load(&server->quiesced) == server->loop_count &&
+           atomic_load(&server->in_flight) == 0 &&
            (slc_monotonic_usec() >= idle_end_usec ||
             slc_connections_count(server->connections) == 0);
 }
@@ -444,22 +367,19 @@ bool slc_http_server_stop(struct slc_http_server *server, int64_t graceful_usec,
     if (!server)
         return true;
     /* No new connections; the socket stays ours (and maybe other processes'). */
-    MHD_quiesce_daemon(server->daemon);
-    atomic_store(&server->draining, true);
+    order(server, &server->draining);
     pthread_mutex_lock(&server->lock);
     for (struct slc_http_stream *stream = server->streams; stream; stream = slc_stream_next(stream))
         slc_stream_end(stream);
     idle = wait_idle(server, graceful_usec, idle_usec, true);
-    server->refusing = true;
-    for (struct slc_exchange *exchange = server->suspended; exchange; exchange = exchange->next)
-        slc_pending_abandon(exchange->pending);
+    order(server, &server->refusing);
     /* libmicrohttpd must not be stopped while a connection sleeps. */
     if (!idle)
         (void)wait_idle(server, CUT_OFF_USEC, 0, false);
-    while (server->suspended)
+    while (atomic_load(&server->suspended) > 0)
         pthread_cond_wait(&server->changed, &server->lock);
     pthread_mutex_unlock(&server->lock);
-    MHD_stop_daemon(server->daemon);
+    end_loops(server);
     free_server(server);
     return idle;
 }

@@ -1,5 +1,5 @@
-/* The HTTP server over libmicrohttpd (0.9.75 or later): epoll and a pool of
- * threads, keep-alive, HTTP/1.1.
+/* The HTTP server over libmicrohttpd (0.9.75 or later): some threads, each with
+ * an event loop of its own; keep-alive, HTTP/1.1.
  *
  * What happens to a request, in this order: it gets its id (a sane X-Request-ID
  * or a new one; answered as x-request-id), its client's address, is judged by the name
@@ -51,6 +51,30 @@ struct slc_http_cells {
     _Atomic int64_t *slow;        /* connections cut: a request did not arrive in its time */
 };
 
+struct slc_http_loop;
+
+/* Something of its user's that lives on each of the server's threads, beside the
+ * connections, and needs no thread of its own: what handlers ask of it (as
+ * slc_http_request_companion()) is sent off before the thread waits, and answered
+ * after. All is called on that thread; nothing may block. */
+struct slc_http_companion {
+    /* NULL: this thread has none. `loop` is for slc_http_loop_wake(). */
+    void *(*start)(void *context, struct slc_http_loop *loop);
+    /* About to wait: for what, beside connections? Leave `fd` at -1 for nothing
+     * (`events` as for poll(2)), `deadline_usec` (monotonic) for no time. */
+    void (*before_wait)(void *companion, int *fd, short *events, int64_t *deadline_usec);
+    /* The descriptor is ready (`events`), the deadline is over, or somebody has
+     * woken the thread. */
+    void (*after_wait)(void *companion, short events);
+    /* The thread ends; its requests are over. */
+    void (*stop)(void *companion);
+    void *context;
+};
+
+/* Have a thread of the server call after_wait(). Any thread, until the companion
+ * has been stopped. */
+void slc_http_loop_wake(struct slc_http_loop *loop);
+
 struct slc_http_server_options {
     /* Either a socket that listens already (kept open by its owner; the server
      * uses a duplicate of its own) ... */
@@ -60,15 +84,14 @@ struct slc_http_server_options {
     const char *bind_address;
     uint16_t port;
 
-    unsigned threads;                    /* 0 means 4 */
-    unsigned connections_max;            /* in all; 0 means 1000 */
-    unsigned connections_per_client_max; /* 0: no bound of its own */
-    unsigned idle_timeout_sec;           /* of a quiet connection; 0 means 60 */
-    int64_t header_timeout_usec;         /* for a request's headers to arrive; 0 means 30 s */
-    int64_t body_timeout_usec;           /* and for its body; 0 means 60 s */
-    size_t body_max_bytes;               /* 0 means 1 MiB; more is answered 413 */
-    size_t headers_max_bytes;            /* 0 means 16 KiB; more is answered 431 */
-    size_t url_max_bytes;                /* of the target; 0 means 8 KiB; more is answered 414 */
+    unsigned threads;            /* 0 means 4 */
+    unsigned connections_max;    /* in all; 0 means 1000 */
+    unsigned idle_timeout_sec;   /* of a quiet connection; 0 means 60 */
+    int64_t header_timeout_usec; /* for a request's headers to arrive; 0 means 30 s */
+    int64_t body_timeout_usec;   /* and for its body; 0 means 60 s */
+    size_t body_max_bytes;       /* 0 means 1 MiB; more is answered 413 */
+    size_t headers_max_bytes;    /* 0 means 16 KiB; more is answered 431 */
+    size_t url_max_bytes;        /* of the target; 0 means 8 KiB; more is answered 414 */
 
     /* TLS: certificates and key as PEM text, borrowed; NULL: plain HTTP. Errors of the
      * start: CONFIG. */
@@ -95,6 +118,7 @@ struct slc_http_server_options {
     void *done_state;
 
     struct slc_http_cells cells;
+    struct slc_http_companion companion; /* all NULL: none */
 
     /* Asked every 100 ms during a graceful stop, without any lock, on the stopping
      * thread: true ends the grace. May be NULL. */

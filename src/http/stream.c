@@ -15,6 +15,7 @@ struct slc_http_stream {
 
     pthread_mutex_t lock; /* of what follows */
     struct MHD_Connection *connection;
+    struct slc_http_loop *loop;
     struct slc_buf bytes;
     size_t sent;      /* of `bytes` */
     bool sleeping;    /* the connection is suspended until there is something */
@@ -43,6 +44,7 @@ static void wake(struct slc_http_stream *stream)
         return;
     stream->sleeping = false;
     MHD_resume_connection(stream->connection);
+    slc_loop_wake(stream->loop);
 }
 
 /* ---- Whoever writes ------------------------------------------------------ */
@@ -61,6 +63,7 @@ struct slc_http_stream *slc_http_stream_open(struct slc_http_request *request,
     }
     stream->server = server;
     stream->connection = exchange->connection;
+    stream->loop = exchange->loop;
     pthread_mutex_lock(&server->lock);
     stream->ended = atomic_load(&server->draining);
     stream->next = server->streams;
