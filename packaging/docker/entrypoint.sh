@@ -17,8 +17,8 @@ for name in SLUICE_REDIS_URL SLUICE_AUTH_KEY SLUICE_MAIL_PASSWORD PASS; do
     file=${!from:-}
     unset "$from"
     [ -n "$file" ] || continue
-    [ -r "$file" ] || { say "$from: $file cannot be read"; exit 2; }
-    export "$name=$(cat "$file")"
+    value=$(cat -- "$file") || { say "$from: $file cannot be read"; exit 2; }
+    export "$name=$value"
 done
 
 stream=${STREAM_DIR:-/var/lib/sluice/IN_STREAM}

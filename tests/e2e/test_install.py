@@ -1,5 +1,6 @@
 """What `meson install` and the Debian package bring along."""
 import os
+import re
 import shutil
 import subprocess
 
@@ -97,6 +98,24 @@ def test_manual_pages(installed):
             assert done.stderr == ""
 
 
+def test_the_manual_page_has_every_command(installed):
+    shown = subprocess.run([harness.program(), "help"], capture_output=True, text=True, check=True,
+                           env=harness.clean_environment("/")).stdout
+    commands = re.findall(r"^  ([a-z]+)  ", shown, re.MULTILINE)
+    page = only(installed, "sluice.1").read_text(encoding="utf-8")
+    synopsis = page[page.index(".SH SYNOPSIS"):page.index(".SH DESCRIPTION")]
+    assert len(commands) > 10 and not [name for name in commands if rf"\fBsluice {name}\fR" not in synopsis]
+
+
+def test_the_unit_lets_loads_stand_back(installed):
+    """systemd's group @resources, which the unit takes away, has setpriority(2) in it."""
+    filters = [line.partition("=")[2].split() for line in only(installed, "sluice.service").read_text().splitlines()
+               if line.startswith("SystemCallFilter=")]
+    taken = next(i for i, words in enumerate(filters) if "~@resources" in words)
+    given = {word for words in filters[taken + 1:] for word in words}
+    assert {"setpriority", "setrlimit", "prlimit64"} <= given
+
+
 def test_the_example_is_a_configuration(installed, tmp_path):
     """Every option stands in it, commented out; with the comments taken away it is a configuration that passes."""
     text = only(installed, "sluice.yaml.example").read_text(encoding="utf-8")
@@ -126,7 +145,9 @@ def test_the_debian_package(tmp_path):
                  "usr/lib/sysusers.d/sluice.conf", "usr/lib/tmpfiles.d/sluice.conf",
                  "usr/share/man/man1/sluice.1.gz", "usr/share/man/man5/sluice.yaml.5.gz",
                  "usr/share/bash-completion/completions/sluice.bash", "usr/share/zsh/vendor-completions/_sluice",
-                 "usr/share/fish/vendor_completions.d/sluice.fish"):
+                 "usr/share/fish/vendor_completions.d/sluice.fish", "usr/share/sluice/run_registry.sh",
+                 "usr/share/sluice/mount_in_stream.sh", "usr/share/sluice/set_cred_wallet.sh",
+                 "usr/share/doc/sluice/layouts.md", "usr/share/doc/sluice/grafana/sluice.json"):
         assert (root / path).is_file() or (root / path.replace("usr/lib", "lib", 1)).is_file(), path
     # What it installs as configuration is one that the program takes.
     done = subprocess.run([str(root / "usr/bin/sluice"), "check", "--config", str(root / "etc/sluice/sluice.yaml"),

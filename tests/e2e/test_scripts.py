@@ -109,6 +109,24 @@ def test_in_the_foreground(checkout):
             assert json.load(source)["status"] == "READY"
 
 
+def test_the_containers_entrypoint(tmp_path):
+    """A secret comes from a file; one that cannot be read ends the start and never counts as empty."""
+    program = tmp_path / "sluice"
+    program.write_text('#!/bin/bash\nprintf "%s|" "$@" "$SLUICE_AUTH_KEY" "${SLUICE_AUTH_KEY_FILE-unset}"\n')
+    program.chmod(0o755)
+    (tmp_path / "key").write_text("secret key\n")
+    entrypoint = os.path.join(harness.ROOT, "packaging", "docker", "entrypoint.sh")
+
+    def start(path):
+        return subprocess.run([entrypoint, "serve"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                              env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLUICE_AUTH_KEY_FILE": str(path)})
+
+    assert start(tmp_path / "key").stdout == "serve|secret key|unset|"
+    for path in (tmp_path / "none", tmp_path):
+        done = start(path)
+        assert done.returncode == 2 and done.stdout == "" and "SLUICE_AUTH_KEY_FILE" in done.stderr, done
+
+
 def test_wrong_port():
     for port in ("0", "65536", "http"):
         done = subprocess.run([os.path.join(harness.ROOT, "scripts", "run"), "--port", port], capture_output=True,
