@@ -9,7 +9,7 @@
 #include "redis/tls.h"
 #include "report/show.h"
 
-enum { LEAST_MAJOR_VERSION = 4, FULL_PERCENT = 80, PEER_STATUS = 3 };
+enum { FULL_PERCENT = 80, PEER_STATUS = 3 };
 
 /* A field of an INFO reply; empty when it is not there. */
 static struct slc_str info_text(struct slc_str info, const char *name)
@@ -100,19 +100,30 @@ static void check_cluster(struct slc_check *check, const struct slc_redis *redis
                    "redis cluster", PEER_STATUS, detail);
 }
 
+/* docs/redis.md says what works from which version on. */
 static void check_version(struct slc_check *check, struct slc_str info, struct slc_buf *detail)
 {
     struct slc_str version = info_text(info, "redis_version");
+    const char *end = version.data + version.len;
     const char *dot = memchr(version.data, '.', version.len);
-    int64_t major;
+    const char *second = dot ? memchr(dot + 1, '.', (size_t)(end - dot) - 1) : NULL;
+    enum slc_check_level level = SLC_CHECK_FAIL;
+    int64_t major, minor;
 
-    if (!dot || !slc_parse_int64(version.data, (size_t)(dot - version.data), &major) ||
-        major >= LEAST_MAJOR_VERSION)
+    if (!second || !slc_parse_int64(version.data, (size_t)(dot - version.data), &major) ||
+        !slc_parse_int64(dot + 1, (size_t)(second - dot) - 1, &minor) || major > 6 ||
+        (major == 6 && minor >= 2))
         return;
     slc_buf_append_text(detail, "version ");
     slc_text_safe(detail, version);
-    slc_buf_printf(detail, " is too old: use Redis %d or newer", LEAST_MAJOR_VERSION);
-    slc_check_note(check, SLC_CHECK_FAIL, "redis version", PEER_STATUS, detail);
+    if (major >= 4) {
+        level = SLC_CHECK_WARN;
+        slc_buf_append_text(detail, " is too old for the service, whose queue of loads needs 6.2; "
+                                    "sluice load and the other commands work");
+    } else {
+        slc_buf_append_text(detail, " is too old: use Redis 6.2 or newer");
+    }
+    slc_check_note(check, level, "redis version", PEER_STATUS, detail);
 }
 
 static void check_writable(struct slc_check *check, struct slc_str info, struct slc_buf *detail)

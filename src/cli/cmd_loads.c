@@ -1,6 +1,7 @@
 /* sluice loads: what was asked to be loaded, and how far it is. */
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/time.h"
@@ -283,12 +284,15 @@ static int show_one(struct slc_queue *queue, const char *id, bool json, bool fol
 
 static int show(struct slc_queue *queue, const char *id, bool json, bool follow)
 {
+    /* No event is asked for: poll() waits, unless the reader of a pipe has gone (POLLERR). */
+    struct pollfd reader = {.fd = STDOUT_FILENO};
     SLC_AUTO_BUF struct slc_buf last = {0};
     bool over = false;
     int status;
 
     while ((status = show_one(queue, id, json, follow, &last, &over)) == 0 && follow && !over)
-        (void)poll(NULL, 0, FOLLOW_MS);
+        if (poll(&reader, 1, FOLLOW_MS) > 0)
+            break;
     return status;
 }
 

@@ -161,8 +161,10 @@ static int run(const struct slc_args *args)
     if (!slc_store_list(access.redis, registry, &names, &error))
         return slc_cli_fail(&error);
     if (slc_args_has(args, "names")) {
-        for (int64_t i = 0; i < names.n_names; i++)
-            slc_buf_printf(&out, "%s\n", names.names[i]);
+        for (int64_t i = 0; i < names.n_names; i++) {
+            slc_text_safe(&out, slc_str_from(names.names[i]));
+            slc_buf_append_byte(&out, '\n');
+        }
         return slc_cli_print(&out);
     }
     add_titles(&table);

@@ -24,6 +24,18 @@ def test_loads(service, client, cli):
     assert {ticket["ticket"]: ticket["state"] for ticket in shown["tickets"]} == {"a.ticket": "done", "bad.ticket": "failed"}
 
 
+def test_following_ends_when_nobody_reads(make_service, cli):
+    """A file that still grows keeps its load waiting; `sluice loads ID --follow | head -1` need not."""
+    service = make_service(**{"source.settle_ms": 600000})
+    service.put("a.csv", "id,v\n1,10\n")
+    assert service.call("GET", "/register_replicas").status == 200
+    batch = service.call("POST", "/v1/loads", "{}").json()["id"]
+    process = cli.start("loads", batch, "--follow")
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(harness.PATIENCE) == 0
+
+
 def test_what_is_not_there(cli):
     assert "no load of that id" in cli.refused(1, "loads", "0123456789abcdef0123456789abcdef")
     assert "no load of that id" in cli.refused(1, "loads", "../x")

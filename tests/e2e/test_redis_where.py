@@ -124,6 +124,18 @@ def points(cli, *more):
     return {point["check"]: point for point in json.loads(done.stdout)["checks"]}
 
 
+@pytest.mark.parametrize("version, status", [("3.2.12", "fail"), ("6.0.16", "warn"), ("6.2.0", None), ("10.0.1", None)])
+def test_check_says_what_is_too_old(tmp_path, version, status):
+    info = f"redis_version:{version}\r\nrole:master\r\n".encode()
+
+    def answer(_, words):
+        return b"$%d\r\n%s\r\n" % (len(info), info) if words[0] == b"INFO" else b"+OK\r\n"
+
+    with redis_peers.FakeServer(answer) as fake:
+        point = points(harness.CommandLine(tmp_path, fake.url)).get("redis version")
+    assert (point["status"] if point else None) == status, point
+
+
 @pytest.fixture(scope="module")
 def pair(server, tmp_path_factory):
     """A replica of the server."""
