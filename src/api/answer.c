@@ -66,8 +66,7 @@ void slc_api_json_error(struct slc_buf *json, const struct slc_error *error)
         return;
     }
     slc_buf_append_byte(json, '{');
-    slc_json_key(json, "code");
-    slc_json_text(json, slc_error_code_name(error->code));
+    slc_json_member_text(json, "code", slc_error_code_name(error->code));
     slc_json_key(json, "message");
     slc_api_json_text(json, slc_str_from(error->message));
     slc_json_key(json, "row");

@@ -31,14 +31,10 @@ struct rows {
 
 static void write_rows(struct slc_buf *json, struct rows rows)
 {
-    slc_json_key(json, "rows_read");
-    slc_json_int64(json, rows.read);
-    slc_json_key(json, "rows_written");
-    slc_json_int64(json, rows.written);
-    slc_json_key(json, "rows_rejected");
-    slc_json_int64(json, rows.rejected);
-    slc_json_key(json, "duplicate_keys");
-    slc_json_int64(json, rows.duplicate);
+    slc_json_member_int64(json, "rows_read", rows.read);
+    slc_json_member_int64(json, "rows_written", rows.written);
+    slc_json_member_int64(json, "rows_rejected", rows.rejected);
+    slc_json_member_int64(json, "duplicate_keys", rows.duplicate);
 }
 
 static void write_text_or_null(struct slc_buf *json, const char *key, const char *text)
@@ -69,23 +65,19 @@ static void write_job(struct slc_buf *json, const struct slc_job *job)
     slc_api_json_text(json, slc_str_from(job->ticket_name));
     write_text_or_null(json, "file_name", job->file_name);
     write_text_or_null(json, "replica", job->replica);
-    slc_json_key(json, "state");
-    slc_json_text(json, slc_job_state_name(job->state));
+    slc_json_member_text(json, "state", slc_job_state_name(job->state));
     write_text_or_null(json, "stage", running ? slc_load_stage_name(job->stage) : NULL);
-    slc_json_key(json, "percent");
-    slc_json_double(json, per_cent(job->share));
+    slc_json_member_double(json, "percent", per_cent(job->share));
     write_rows(json, (struct rows){.read = job->rows_read,
                                    .written = job->rows_written,
                                    .rejected = job->rows_rejected,
                                    .duplicate = job->duplicate_keys});
-    slc_json_key(json, "seconds");
-    slc_json_double(json, seconds_of(job->started_usec, job->ended_usec));
+    slc_json_member_double(json, "seconds", seconds_of(job->started_usec, job->ended_usec));
     slc_json_key(json, "rows_per_second");
     write_known(json, running && job->rows_per_second > 0, job->rows_per_second);
     slc_json_key(json, "seconds_left");
     write_known(json, running && job->seconds_left >= 0, job->seconds_left);
-    slc_json_key(json, "attempts");
-    slc_json_int64(json, job->attempts);
+    slc_json_member_int64(json, "attempts", job->attempts);
     write_text_or_null(json, "load_dttm", job->load_dttm);
     write_text_or_null(json, "load_id", job->load_id);
     slc_json_key(json, "drift");
@@ -110,28 +102,21 @@ static void write_batch(struct slc_buf *json, const struct slc_batch *batch)
 
     slc_json_comma(json);
     slc_buf_append_byte(json, '{');
-    slc_json_key(json, "id");
-    slc_json_text(json, batch->id);
-    slc_json_key(json, "state");
-    slc_json_text(json, batch_state(batch));
-    slc_json_key(json, "force");
-    slc_buf_append_text(json, batch->force ? "true" : "false");
+    slc_json_member_text(json, "id", batch->id);
+    slc_json_member_text(json, "state", batch_state(batch));
+    slc_json_member_bool(json, "force", batch->force);
     slc_json_key(json, "submitted");
     slc_api_json_time(json, batch->submitted_usec);
     slc_json_key(json, "ended");
     slc_api_json_time(json, batch->ended_usec);
-    slc_json_key(json, "count");
-    slc_json_int64(json, batch->count);
-    slc_json_key(json, "left");
-    slc_json_int64(json, batch->count - over);
-    slc_json_key(json, "percent");
-    slc_json_double(json, per_cent(batch->share));
+    slc_json_member_int64(json, "count", batch->count);
+    slc_json_member_int64(json, "left", batch->count - over);
+    slc_json_member_double(json, "percent", per_cent(batch->share));
     write_rows(json, (struct rows){.read = batch->rows_read,
                                    .written = batch->rows_written,
                                    .rejected = batch->rows_rejected,
                                    .duplicate = batch->duplicate_keys});
-    slc_json_key(json, "seconds");
-    slc_json_double(json, seconds_of(batch->started_usec, batch->ended_usec));
+    slc_json_member_double(json, "seconds", seconds_of(batch->started_usec, batch->ended_usec));
     slc_json_key(json, "error");
     slc_api_json_error(json, batch->error);
     if (batch->jobs) {
@@ -160,8 +145,7 @@ static void answer_ticket(struct slc_http_response *response, struct slc_str fil
     slc_buf_append_byte(json, '{');
     slc_json_key(json, "file_name");
     slc_api_json_text(json, file_name);
-    slc_json_key(json, "status");
-    slc_json_text(json, status);
+    slc_json_member_text(json, "status", status);
     slc_json_key(json, "load_dttm");
     slc_api_json_text(json, load_dttm);
     slc_buf_append_byte(json, '}');
@@ -175,8 +159,7 @@ static void answer_failed(struct slc_http_response *response, struct slc_str fil
     slc_buf_append_byte(json, '{');
     slc_json_key(json, "file_name");
     slc_api_json_text(json, file_name);
-    slc_json_key(json, "status");
-    slc_json_text(json, slc_ticket_status_name(SLC_TICKET_FAILED));
+    slc_json_member_text(json, "status", slc_ticket_status_name(SLC_TICKET_FAILED));
     slc_json_key(json, "error");
     slc_api_json_error(json, error);
     slc_buf_append_byte(json, '}');

@@ -6,12 +6,6 @@
 #include "base/json.h"
 #include "schemas.h" /* made from schemas.json */
 
-static void member(struct slc_buf *json, const char *key, const char *text)
-{
-    slc_json_key(json, key);
-    slc_json_text(json, text);
-}
-
 static void raw_member(struct slc_buf *json, const char *key, const char *value)
 {
     slc_json_key(json, key);
@@ -43,10 +37,8 @@ static void write_bounds(struct slc_buf *json, const struct slc_route_param *par
 
     if (param->min == 0 && param->max == 0)
         return;
-    slc_json_key(json, text ? "minLength" : "minimum");
-    slc_json_int64(json, param->min);
-    slc_json_key(json, text ? "maxLength" : "maximum");
-    slc_json_int64(json, param->max);
+    slc_json_member_int64(json, text ? "minLength" : "minimum", param->min);
+    slc_json_member_int64(json, text ? "maxLength" : "maximum", param->max);
 }
 
 static void write_param_schema(struct slc_buf *json, const struct slc_route_param *param)
@@ -54,16 +46,16 @@ static void write_param_schema(struct slc_buf *json, const struct slc_route_para
     static const char *const types[] = {"string", "integer", "boolean"};
 
     slc_buf_append_byte(json, '{');
-    member(json, "type", types[param->kind]);
+    slc_json_member_text(json, "type", types[param->kind]);
     write_bounds(json, param);
     if (param->format)
-        member(json, "format", param->format);
+        slc_json_member_text(json, "format", param->format);
     if (param->default_value)
         raw_member(json, "default", param->default_value);
     if (param->example)
         slc_buf_printf(json, ",\"examples\":[%s]", param->example);
     if (param->place == SLC_IN_BODY)
-        member(json, "description", param->about);
+        slc_json_member_text(json, "description", param->about);
     close_object(json);
 }
 
@@ -73,10 +65,10 @@ static void write_param(struct slc_buf *json, const struct slc_route_param *para
 
     slc_json_comma(json);
     slc_buf_append_byte(json, '{');
-    member(json, "name", param->name);
-    member(json, "in", places[param->place]);
+    slc_json_member_text(json, "name", param->name);
+    slc_json_member_text(json, "in", places[param->place]);
     raw_member(json, "required", param->required || param->place == SLC_IN_PATH ? "true" : "false");
-    member(json, "description", param->about);
+    slc_json_member_text(json, "description", param->about);
     slc_json_key(json, "schema");
     write_param_schema(json, param);
     close_object(json);
@@ -187,7 +179,8 @@ static void write_answer(struct slc_buf *json, const struct slc_route *route,
 
     (void)snprintf(status, sizeof(status), "%u", answer->status);
     open_object(json, status);
-    member(json, "description", answer->about ? answer->about : slc_http_reason(answer->status));
+    slc_json_member_text(json, "description",
+                         answer->about ? answer->about : slc_http_reason(answer->status));
     write_headers(json, route, answer);
     if (answer->schema || answer->content_type) {
         open_object(json, "content");
@@ -276,14 +269,14 @@ static void write_operation(struct slc_buf *json, const struct slc_route *route)
 
     write_lower(json, slc_http_method_name(route->method));
     slc_buf_append_byte(json, '{');
-    member(json, "operationId", about->id);
+    slc_json_member_text(json, "operationId", about->id);
     slc_json_key(json, "tags");
     slc_buf_append_byte(json, '[');
     slc_json_text(json, about->tag);
     slc_buf_append_byte(json, ']');
-    member(json, "summary", route->summary);
+    slc_json_member_text(json, "summary", route->summary);
     if (about->text)
-        member(json, "description", about->text);
+        slc_json_member_text(json, "description", about->text);
     raw_member(json, "security",
                route->access == SLC_ACCESS_SESSION ? "[{\"key\":[]},{\"session\":[]}]" : "[]");
     write_params(json, about);

@@ -37,8 +37,7 @@ static void write_replica(struct slc_buf *json, struct slc_str name, const struc
     slc_buf_append_byte(json, '{');
     slc_json_key(json, "name");
     slc_api_json_text(json, name);
-    slc_json_key(json, "loaded");
-    slc_buf_append_text(json, is_loaded ? "true" : "false");
+    slc_json_member_bool(json, "loaded", is_loaded);
     write_field(json, "load_dttm", "LOAD_DTTM", slc_meta_get(meta, "LOAD_DTTM"));
     write_field(json, "load_id", "LOAD_ID", slc_meta_get(meta, "LOAD_ID"));
     write_field(json, "shape", "DF_SHAPE", shape);

@@ -3,26 +3,6 @@
 #include "base/json.h"
 #include "store/rows.h"
 
-/* A segment of a path (RFC 3986, 2.3: all but unreserved characters escaped). */
-static void append_escaped(struct slc_buf *text, struct slc_str segment)
-{
-    static const char hex[] = "0123456789ABCDEF";
-
-    for (size_t i = 0; i < segment.len; i++) {
-        unsigned char c = (unsigned char)segment.data[i];
-        char lower = slc_ascii_lower((char)c);
-
-        if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-            c == '_' || c == '~') {
-            slc_buf_append_byte(text, (char)c);
-        } else {
-            slc_buf_append_byte(text, '%');
-            slc_buf_append_byte(text, hex[c >> 4]);
-            slc_buf_append_byte(text, hex[c & 15]);
-        }
-    }
-}
-
 /* Where the next page is (RFC 8288). */
 static void set_link(struct slc_http_response *response, struct slc_str name, int64_t limit,
                      const char *next)
@@ -30,7 +10,7 @@ static void set_link(struct slc_http_response *response, struct slc_str name, in
     SLC_AUTO_BUF struct slc_buf link = {0};
 
     slc_buf_append_text(&link, "</v1/replicas/");
-    append_escaped(&link, name);
+    slc_buf_append_percent(&link, name);
     slc_buf_printf(&link, "/rows?limit=%lld&cursor=%s>; rel=\"next\"", (long long)limit, next);
     if (!link.failed)
         (void)slc_http_set_header(response, "link", slc_buf_view(&link));

@@ -62,6 +62,23 @@ void slc_buf_printf(struct slc_buf *buf, const char *format, ...)
         buf->len += (size_t)len;
 }
 
+void slc_buf_append_percent(struct slc_buf *buf, struct slc_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        char lower = slc_ascii_lower((char)c);
+
+        if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+            c == '_' || c == '~') {
+            slc_buf_append_byte(buf, (char)c);
+        } else {
+            slc_buf_append_byte(buf, '%');
+            slc_buf_append_byte(buf, "0123456789ABCDEF"[c >> 4]);
+            slc_buf_append_byte(buf, "0123456789ABCDEF"[c & 15]);
+        }
+    }
+}
+
 const char *slc_buf_text(struct slc_buf *buf)
 {
     char *end = slc_buf_reserve(buf, 1);

@@ -77,6 +77,10 @@ static inline void slc_buf_append_text(struct slc_buf *buf, const char *text)
 void slc_buf_printf(struct slc_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* `s` for a part of a URL: percent-encoded but for the unreserved characters of
+ * RFC 3986, 2.3, which need no escape anywhere in one. */
+void slc_buf_append_percent(struct slc_buf *buf, struct slc_str s);
+
 /* The contents as a view that lives until the next append. */
 static inline struct slc_str slc_buf_view(const struct slc_buf *buf)
 {

@@ -27,6 +27,37 @@ void slc_json_uint64(struct slc_buf *buf, uint64_t value);
 void slc_json_key(struct slc_buf *buf, const char *key);
 void slc_json_key_str(struct slc_buf *buf, struct slc_str key);
 
+/* `"key":value`, with the comma before it where one is needed. */
+static inline void slc_json_member_text(struct slc_buf *buf, const char *key, const char *text)
+{
+    slc_json_key(buf, key);
+    slc_json_text(buf, text);
+}
+
+static inline void slc_json_member_string(struct slc_buf *buf, const char *key, struct slc_str s)
+{
+    slc_json_key(buf, key);
+    slc_json_string(buf, s);
+}
+
+static inline void slc_json_member_int64(struct slc_buf *buf, const char *key, int64_t value)
+{
+    slc_json_key(buf, key);
+    slc_json_int64(buf, value);
+}
+
+static inline void slc_json_member_double(struct slc_buf *buf, const char *key, double value)
+{
+    slc_json_key(buf, key);
+    slc_json_double(buf, value);
+}
+
+static inline void slc_json_member_bool(struct slc_buf *buf, const char *key, bool value)
+{
+    slc_json_key(buf, key);
+    slc_buf_append_text(buf, value ? "true" : "false");
+}
+
 /* A comma unless the array or object was just opened or nothing was written. */
 void slc_json_comma(struct slc_buf *buf);
 

@@ -100,8 +100,7 @@ static void append_json(struct slc_buf *line, enum slc_log_level level, const ch
     slc_buf_append_text(line, "{\"time\":\"");
     append_stamp(line);
     slc_buf_printf(line, "\",\"level\":\"%s\",\"pid\":%d", level_name(level), (int)getpid());
-    slc_json_key(line, "message");
-    slc_json_text(line, message);
+    slc_json_member_text(line, "message", message);
     for (; field && field->key; field++) {
         slc_json_key(line, field->key);
         if (field->kind == SLC_LOG_FIELD_TEXT)

@@ -31,8 +31,7 @@ void slc_check_note(struct slc_check *check, enum slc_check_level level, const c
     slc_json_comma(&check->json);
     slc_buf_append_text(&check->json, "{\"check\":");
     slc_json_text(&check->json, subject);
-    slc_json_key(&check->json, "status");
-    slc_json_text(&check->json, levels[level]);
+    slc_json_member_text(&check->json, "status", levels[level]);
     slc_json_key(&check->json, "detail");
     slc_text_json(&check->json, slc_buf_view(detail));
     slc_buf_append_byte(&check->json, '}');

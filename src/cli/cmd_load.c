@@ -112,10 +112,8 @@ static void describe_json(struct slc_buf *out, struct slc_str replica, const cha
     slc_buf_printf(out, "%.6f", r->survey_seconds);
     slc_json_key(out, "delivery_seconds");
     slc_buf_printf(out, "%.6f", r->delivery_seconds);
-    slc_json_key(out, "load_id");
-    slc_json_text(out, r->load_id);
-    slc_json_key(out, "sha256");
-    slc_json_text(out, r->sha256);
+    slc_json_member_text(out, "load_id", r->load_id);
+    slc_json_member_text(out, "sha256", r->sha256);
     drift_json(out, &r->drift);
     slc_buf_append_text(out, "}\n");
 }

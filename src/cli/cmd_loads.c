@@ -80,12 +80,6 @@ static void add_titles(struct slc_table *table, const struct slc_table_column *c
 
 /* ---- JSON ------------------------------------------------------------------- */
 
-static void json_int(struct slc_buf *json, const char *key, int64_t number)
-{
-    slc_json_key(json, key);
-    slc_json_int64(json, number);
-}
-
 static void json_text(struct slc_buf *json, const char *key, const char *text)
 {
     slc_json_key(json, key);
@@ -93,12 +87,6 @@ static void json_text(struct slc_buf *json, const char *key, const char *text)
         slc_text_json(json, slc_str_from(text));
     else
         slc_buf_append_text(json, "null");
-}
-
-static void json_double(struct slc_buf *json, const char *key, double number)
-{
-    slc_json_key(json, key);
-    slc_json_double(json, number);
 }
 
 static void append_job(struct slc_buf *json, const struct slc_job *job)
@@ -111,12 +99,12 @@ static void append_job(struct slc_buf *json, const struct slc_job *job)
     json_text(json, "replica", job->replica);
     json_text(json, "state", slc_job_state_name(job->state));
     json_text(json, "stage", running ? slc_load_stage_name(job->stage) : NULL);
-    json_double(json, "percent", per_cent(job->share));
-    json_int(json, "rows_read", job->rows_read);
-    json_int(json, "rows_written", job->rows_written);
-    json_int(json, "rows_rejected", job->rows_rejected);
-    json_double(json, "seconds", seconds_of(job->started_usec, job->ended_usec));
-    json_int(json, "attempts", job->attempts);
+    slc_json_member_double(json, "percent", per_cent(job->share));
+    slc_json_member_int64(json, "rows_read", job->rows_read);
+    slc_json_member_int64(json, "rows_written", job->rows_written);
+    slc_json_member_int64(json, "rows_rejected", job->rows_rejected);
+    slc_json_member_double(json, "seconds", seconds_of(job->started_usec, job->ended_usec));
+    slc_json_member_int64(json, "attempts", job->attempts);
     json_text(json, "worker", job->worker);
     json_text(json, "load_id", job->load_id);
     json_text(json, "error", job->error ? job->error->message : NULL);
@@ -129,16 +117,16 @@ static void append_batch(struct slc_buf *json, const struct slc_batch *batch)
     slc_buf_append_byte(json, '{');
     json_text(json, "id", batch->id);
     json_text(json, "state", state_of(batch));
-    json_int(json, "count", batch->count);
-    json_int(json, "running", batch->running);
-    json_int(json, "done", batch->done);
-    json_int(json, "failed", batch->failed);
-    json_int(json, "skipped", batch->skipped);
-    json_double(json, "percent", per_cent(batch->share));
-    json_int(json, "rows_read", batch->rows_read);
-    json_int(json, "rows_written", batch->rows_written);
-    json_int(json, "rows_rejected", batch->rows_rejected);
-    json_double(json, "seconds", seconds_of(batch->started_usec, batch->ended_usec));
+    slc_json_member_int64(json, "count", batch->count);
+    slc_json_member_int64(json, "running", batch->running);
+    slc_json_member_int64(json, "done", batch->done);
+    slc_json_member_int64(json, "failed", batch->failed);
+    slc_json_member_int64(json, "skipped", batch->skipped);
+    slc_json_member_double(json, "percent", per_cent(batch->share));
+    slc_json_member_int64(json, "rows_read", batch->rows_read);
+    slc_json_member_int64(json, "rows_written", batch->rows_written);
+    slc_json_member_int64(json, "rows_rejected", batch->rows_rejected);
+    slc_json_member_double(json, "seconds", seconds_of(batch->started_usec, batch->ended_usec));
     json_text(json, "error", batch->error ? batch->error->message : NULL);
     if (batch->jobs) {
         slc_json_key(json, "tickets");

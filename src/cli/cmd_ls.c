@@ -104,8 +104,7 @@ static void append_json(struct slc_buf *out, const struct line *line)
     slc_json_comma(out);
     slc_buf_append_text(out, "{\"name\":");
     slc_text_json(out, line->name);
-    slc_json_key(out, "loaded");
-    slc_buf_append_text(out, line->is_loaded ? "true" : "false");
+    slc_json_member_bool(out, "loaded", line->is_loaded);
     append_int(out, "rows", line->facts.rows);
     append_int(out, "columns", line->is_loaded ? slc_meta_columns(&line->meta) : -1);
     append_text(out, "index_column", slc_meta_get(&line->meta, "INDEX_COLUMN"));

@@ -30,22 +30,19 @@ static void append_json(struct slc_buf *out, const struct slc_mail *mail)
     slc_json_comma(out);
     slc_buf_append_text(out, "{\"id\":");
     slc_json_text(out, mail->id);
-    slc_json_key(out, "state");
-    slc_json_text(out, slc_mail_state_name(slc_mail_state(mail)));
+    slc_json_member_text(out, "state", slc_mail_state_name(slc_mail_state(mail)));
     slc_json_key(out, "made");
     slc_buf_append_byte(out, '"');
     append_time(out, mail->created_usec);
     slc_buf_append_byte(out, '"');
-    slc_json_key(out, "attempts");
-    slc_json_int64(out, mail->attempts);
+    slc_json_member_int64(out, "attempts", mail->attempts);
     slc_json_key(out, "recipients");
     slc_buf_append_byte(out, '[');
     for (size_t i = 0; i < mail->recipient_count; i++) {
         slc_json_comma(out);
         slc_buf_append_text(out, "{\"address\":");
         slc_json_text(out, mail->recipients[i].address);
-        slc_json_key(out, "state");
-        slc_json_text(out, slc_mail_state_name(mail->recipients[i].state));
+        slc_json_member_text(out, "state", slc_mail_state_name(mail->recipients[i].state));
         slc_buf_append_byte(out, '}');
     }
     slc_buf_append_byte(out, ']');

@@ -25,8 +25,7 @@ static int add(const struct slc_args *args, const char *state_dir, struct slc_er
     if (slc_args_has(args, "json")) {
         slc_buf_append_text(&out, "{\"name\":");
         slc_json_text(&out, name);
-        slc_json_key(&out, "token");
-        slc_json_text(&out, secret);
+        slc_json_member_text(&out, "token", secret);
         slc_buf_append_text(&out, "}\n");
     } else if (slc_cli_stdout_is_terminal()) {
         slc_buf_printf(&out,
@@ -62,8 +61,7 @@ static int list(const struct slc_args *args, const char *state_dir, struct slc_e
         slc_json_comma(&out);
         slc_buf_append_text(&out, "{\"name\":");
         slc_json_text(&out, token->name);
-        slc_json_key(&out, "made");
-        slc_json_text(&out, token->made);
+        slc_json_member_text(&out, "made", token->made);
         slc_buf_append_byte(&out, '}');
     }
     slc_buf_append_text(&out, as_json ? "]\n" : "");

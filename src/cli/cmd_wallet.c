@@ -77,8 +77,7 @@ static int say(struct desk *desk, const char *name, const char *what)
     if (slc_args_has(desk->args, "json")) {
         slc_buf_append_text(&out, "{\"name\":");
         slc_json_text(&out, name);
-        slc_json_key(&out, "done");
-        slc_json_text(&out, what);
+        slc_json_member_text(&out, "done", what);
         slc_buf_append_text(&out, "}\n");
     } else {
         slc_buf_printf(&out, "%s: %s\n", name, what);

@@ -244,21 +244,16 @@ void slc_profile_view_json(const struct slc_profile_facts *facts, struct slc_buf
 
     slc_buf_append_text(out, "{\"file\":");
     slc_text_json(out, slc_str_from(facts->path));
-    slc_json_key(out, "format");
-    slc_json_text(out, slc_reader_format_name(facts->reader));
-    slc_json_key(out, "dialect");
-    slc_json_text(out, slc_reader_dialect(facts->reader));
-    slc_json_key(out, "size_bytes");
-    slc_json_int64(out, slc_reader_size_bytes(facts->reader));
+    slc_json_member_text(out, "format", slc_reader_format_name(facts->reader));
+    slc_json_member_text(out, "dialect", slc_reader_dialect(facts->reader));
+    slc_json_member_int64(out, "size_bytes", slc_reader_size_bytes(facts->reader));
     slc_json_key(out, "sha256");
     if (sha256)
         slc_json_text(out, sha256);
     else
         slc_buf_append_text(out, "null");
-    slc_json_key(out, "rows_read");
-    slc_json_int64(out, survey->n_records);
-    slc_json_key(out, "rows_rejected");
-    slc_json_int64(out, survey->n_rejects);
+    slc_json_member_int64(out, "rows_read", survey->n_records);
+    slc_json_member_int64(out, "rows_rejected", survey->n_rejects);
     slc_json_key(out, "first_reject");
     if (facts->first_reject_row > 0) {
         slc_buf_append_text(out, "{\"row\":");
@@ -269,8 +264,7 @@ void slc_profile_view_json(const struct slc_profile_facts *facts, struct slc_buf
     } else {
         slc_buf_append_text(out, "null");
     }
-    slc_json_key(out, "n_columns");
-    slc_json_int64(out, survey->schema.n_fields);
+    slc_json_member_int64(out, "n_columns", survey->schema.n_fields);
     slc_json_key(out, "seconds");
     slc_buf_printf(out, "%.6f", facts->seconds);
     slc_json_key(out, "profile");

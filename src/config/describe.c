@@ -179,10 +179,8 @@ static void json_option(struct slc_buf *buf, const struct slc_option *option)
     SLC_AUTO_BUF struct slc_buf range = {0};
 
     slc_buf_append_text(buf, "  {");
-    slc_json_key(buf, "key");
-    slc_json_text(buf, option->key);
-    slc_json_key(buf, "type");
-    slc_json_text(buf, slc_option_kind_name(option->kind));
+    slc_json_member_text(buf, "key", option->key);
+    slc_json_member_text(buf, "type", slc_option_kind_name(option->kind));
     slc_json_key(buf, "default");
     if (option->flags & SLC_OPTION_PER_COLUMN)
         slc_buf_append_text(buf, "null");
@@ -190,10 +188,8 @@ static void json_option(struct slc_buf *buf, const struct slc_option *option)
         slc_json_text(buf, option->default_text);
     if (option->kind == SLC_OPTION_INT || option->kind == SLC_OPTION_NUMBER ||
         option->kind == SLC_OPTION_SIZE || option->kind == SLC_OPTION_DURATION) {
-        slc_json_key(buf, "minimum");
-        slc_json_double(buf, option->min);
-        slc_json_key(buf, "maximum");
-        slc_json_double(buf, option->max);
+        slc_json_member_double(buf, "minimum", option->min);
+        slc_json_member_double(buf, "maximum", option->max);
     }
     if (option->choices) {
         slc_json_key(buf, "choices");
@@ -205,22 +201,17 @@ static void json_option(struct slc_buf *buf, const struct slc_option *option)
         slc_buf_append_byte(buf, ']');
     }
     slc_option_range(option, &range);
-    slc_json_key(buf, "allowed");
-    slc_json_string(buf, slc_buf_view(&range));
+    slc_json_member_string(buf, "allowed", slc_buf_view(&range));
     slc_option_variable(option, &variable);
-    slc_json_key(buf, "variable");
-    slc_json_string(buf, slc_buf_view(&variable));
+    slc_json_member_string(buf, "variable", slc_buf_view(&variable));
     slc_json_key(buf, "old_variable");
     if (option->old_variable)
         slc_json_text(buf, option->old_variable);
     else
         slc_buf_append_text(buf, "null");
-    slc_json_key(buf, "ticket");
-    slc_buf_append_text(buf, option->flags & SLC_OPTION_PER_FILE ? "true" : "false");
-    slc_json_key(buf, "secret");
-    slc_buf_append_text(buf, option->flags & SLC_OPTION_SECRET ? "true" : "false");
-    slc_json_key(buf, "help");
-    slc_json_text(buf, option->help);
+    slc_json_member_bool(buf, "ticket", option->flags & SLC_OPTION_PER_FILE);
+    slc_json_member_bool(buf, "secret", option->flags & SLC_OPTION_SECRET);
+    slc_json_member_text(buf, "help", option->help);
     slc_buf_append_byte(buf, '}');
     buf->failed = buf->failed || variable.failed || range.failed;
 }

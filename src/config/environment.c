@@ -62,20 +62,6 @@ static bool apply_options(struct slc_config *config, char *const *environment,
     return true;
 }
 
-/* RFC 3986, 2.3: what needs no escape in a URL's user information. */
-static void append_percent_encoded(struct slc_buf *buf, const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            strchr("-._~", c))
-            slc_buf_append_byte(buf, *text);
-        else
-            slc_buf_printf(buf, "%%%02X", c);
-    }
-}
-
 /* "${wallet:NAME}" and nothing else: that is looked up and encoded later. */
 static bool is_reference(const char *text)
 {
@@ -108,7 +94,7 @@ static bool apply_old_redis(struct slc_config *config, char *const *environment,
         if (is_reference(password))
             slc_buf_append_text(&url, password);
         else
-            append_percent_encoded(&url, password);
+            slc_buf_append_percent(&url, slc_str_from(password));
         slc_buf_append_byte(&url, '@');
     }
     slc_buf_printf(&url, "127.0.0.1:%" PRId64 "/0", port);

@@ -120,25 +120,6 @@ static bool reserve(struct slc_buf *buf, struct slc_error *error)
     return slc_buf_reserve(buf, 4 * (size_t)SLC_CONFIG_VALUE_BYTES) != NULL || no_memory(error);
 }
 
-/* RFC 3986, 2.3: all but what needs no escape anywhere in a URL. */
-static void append_encoded(struct slc_buf *buf, struct slc_str text)
-{
-    static const char digits[] = "0123456789ABCDEF";
-
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            c == '-' || c == '.' || c == '_' || c == '~') {
-            slc_buf_append_byte(buf, (char)c);
-        } else {
-            slc_buf_append_byte(buf, '%');
-            slc_buf_append_byte(buf, digits[c >> 4]);
-            slc_buf_append_byte(buf, digits[c & 15]);
-        }
-    }
-}
-
 static bool put_one(struct putting *putting, struct slc_str name, bool is_whole,
                     struct slc_buf *out)
 {
@@ -157,7 +138,7 @@ static bool put_one(struct putting *putting, struct slc_str name, bool is_whole,
                         why.message);
     putting->secret = true;
     if ((putting->option->flags & SLC_OPTION_URL) && !is_whole)
-        append_encoded(out, slc_buf_view(&value));
+        slc_buf_append_percent(out, slc_buf_view(&value));
     else
         slc_buf_append_str(out, slc_buf_view(&value));
     if (out->len > SLC_CONFIG_VALUE_BYTES)

@@ -32,28 +32,15 @@ static void write_text(struct slc_buf *json, const char *key, const char *text)
         rest.len -= good;
     }
     json->failed |= clean.failed;
-    slc_json_key(json, key);
-    slc_json_string(json, slc_buf_view(&clean));
-}
-
-static void write_number(struct slc_buf *json, const char *key, int64_t number)
-{
-    slc_json_key(json, key);
-    slc_json_int64(json, number);
-}
-
-static void write_double(struct slc_buf *json, const char *key, double number)
-{
-    slc_json_key(json, key);
-    slc_json_double(json, number);
+    slc_json_member_string(json, key, slc_buf_view(&clean));
 }
 
 void slc_record_error(struct slc_buf *json, const struct slc_error *error)
 {
     slc_buf_append_byte(json, '{');
     write_text(json, "code", slc_error_code_name(error->code));
-    write_number(json, "class", (int64_t)error->class);
-    write_number(json, "row", error->row);
+    slc_json_member_int64(json, "class", (int64_t)error->class);
+    slc_json_member_int64(json, "row", error->row);
     write_text(json, "file", error->file);
     write_text(json, "column", error->column);
     write_text(json, "message", error->message);
@@ -140,11 +127,11 @@ void slc_record_end(struct slc_buf *json, const struct slc_ticket_report *report
     write_text(json, "status", slc_ticket_status_name(report->status));
     write_text(json, "load_dttm", report->load_dttm);
     write_text(json, "load_id", result->load_id);
-    write_number(json, "rows_read", result->rows_read);
-    write_number(json, "rows_written", result->rows_written);
-    write_number(json, "rows_rejected", result->rows_rejected);
-    write_number(json, "duplicate_keys", result->duplicate_keys);
-    write_number(json, "size_bytes", result->size_bytes);
+    slc_json_member_int64(json, "rows_read", result->rows_read);
+    slc_json_member_int64(json, "rows_written", result->rows_written);
+    slc_json_member_int64(json, "rows_rejected", result->rows_rejected);
+    slc_json_member_int64(json, "duplicate_keys", result->duplicate_keys);
+    slc_json_member_int64(json, "size_bytes", result->size_bytes);
     if (result->drift.n_sentences > 0)
         write_drift(json, &result->drift);
     if (report->outcome == SLC_TICKET_OUTCOME_FAILED) {
@@ -192,14 +179,14 @@ void slc_record_progress(struct slc_buf *json, const struct slc_load_progress *p
     update(sample, slc_monotonic_usec(), stage, stage == SLC_STAGE_SURVEY ? read : written,
            slc_load_progress_share(progress), began_usec);
     slc_buf_append_byte(json, '{');
-    write_number(json, "stage", stage);
-    write_double(json, "share", sample->share);
-    write_number(json, "size_bytes", progress->size_bytes);
-    write_number(json, "rows_read", read);
-    write_number(json, "rows_written", written);
-    write_number(json, "rows_rejected", progress->rows_rejected);
-    write_double(json, "rows_per_second", sample->rows_per_second);
-    write_double(json, "seconds_left", sample->seconds_left);
+    slc_json_member_int64(json, "stage", stage);
+    slc_json_member_double(json, "share", sample->share);
+    slc_json_member_int64(json, "size_bytes", progress->size_bytes);
+    slc_json_member_int64(json, "rows_read", read);
+    slc_json_member_int64(json, "rows_written", written);
+    slc_json_member_int64(json, "rows_rejected", progress->rows_rejected);
+    slc_json_member_double(json, "rows_per_second", sample->rows_per_second);
+    slc_json_member_double(json, "seconds_left", sample->seconds_left);
     slc_buf_append_byte(json, '}');
 }
 

@@ -69,24 +69,6 @@ static void json_level(struct slc_buf *buf, enum slc_type type, double level)
         json_datetime(buf, llround(level * (double)SLC_USEC_PER_DAY));
 }
 
-static void key_int(struct slc_buf *buf, const char *key, int64_t value)
-{
-    slc_json_key(buf, key);
-    slc_json_int64(buf, value);
-}
-
-static void key_double(struct slc_buf *buf, const char *key, double value)
-{
-    slc_json_key(buf, key);
-    slc_json_double(buf, value);
-}
-
-static void key_bool(struct slc_buf *buf, const char *key, bool value)
-{
-    slc_json_key(buf, key);
-    slc_buf_append_text(buf, value ? "true" : "false");
-}
-
 static void key_value(struct slc_buf *buf, const char *key, struct slc_value value)
 {
     if (slc_type_is_text(value.type))
@@ -133,36 +115,36 @@ static void json_numbers(struct slc_buf *buf, const struct slc_summary *summary)
 
     key_level(buf, "mean", type, summary->mean);
     if (slc_type_is_number(type)) {
-        key_double(buf, "sum", summary->sum);
-        key_double(buf, "std", summary->std);
-        key_double(buf, "variance", summary->variance);
-        key_double(buf, "skewness", summary->skewness);
+        slc_json_member_double(buf, "sum", summary->sum);
+        slc_json_member_double(buf, "std", summary->std);
+        slc_json_member_double(buf, "variance", summary->variance);
+        slc_json_member_double(buf, "skewness", summary->skewness);
     } else {
-        key_double(buf, "std_seconds",
-                   type == SLC_TYPE_DATE ? summary->std * 86400.0
-                                         : summary->std / (double)SLC_USEC_PER_SEC);
+        slc_json_member_double(buf, "std_seconds",
+                               type == SLC_TYPE_DATE ? summary->std * 86400.0
+                                                     : summary->std / (double)SLC_USEC_PER_SEC);
     }
     for (int i = 0; i < 3; i++)
         key_level(buf, names[i], type, summary->quantiles[i]);
-    key_bool(buf, "quantiles_are_exact", summary->quantiles_are_exact);
-    key_double(buf, "quantile_error", summary->quantile_error);
+    slc_json_member_bool(buf, "quantiles_are_exact", summary->quantiles_are_exact);
+    slc_json_member_double(buf, "quantile_error", summary->quantile_error);
     if (slc_type_is_number(type)) {
-        key_int(buf, "zeros", summary->n_zero);
-        key_int(buf, "negative", summary->n_negative);
-        key_int(buf, "infinite", summary->n_infinite);
-        key_double(buf, "finite_min", summary->finite_min);
-        key_double(buf, "finite_max", summary->finite_max);
-        key_bool(buf, "fits_float32", summary->fits_float32);
+        slc_json_member_int64(buf, "zeros", summary->n_zero);
+        slc_json_member_int64(buf, "negative", summary->n_negative);
+        slc_json_member_int64(buf, "infinite", summary->n_infinite);
+        slc_json_member_double(buf, "finite_min", summary->finite_min);
+        slc_json_member_double(buf, "finite_max", summary->finite_max);
+        slc_json_member_bool(buf, "fits_float32", summary->fits_float32);
     }
     json_histogram(buf, summary);
 }
 
 static void json_texts(struct slc_buf *buf, const struct slc_summary *summary)
 {
-    key_int(buf, "min_length", summary->text_min_len);
-    key_int(buf, "max_length", summary->text_max_len);
-    key_double(buf, "mean_length", summary->text_mean_len);
-    key_int(buf, "bytes", summary->text_bytes);
+    slc_json_member_int64(buf, "min_length", summary->text_min_len);
+    slc_json_member_int64(buf, "max_length", summary->text_max_len);
+    slc_json_member_double(buf, "mean_length", summary->text_mean_len);
+    slc_json_member_int64(buf, "bytes", summary->text_bytes);
 }
 
 static void json_top(struct slc_buf *buf, const struct slc_summary *summary)
@@ -173,25 +155,24 @@ static void json_top(struct slc_buf *buf, const struct slc_summary *summary)
         slc_json_comma(buf);
         slc_buf_append_byte(buf, '{');
         key_value(buf, "value", summary->top[i].value);
-        key_int(buf, "count", summary->top[i].count);
+        slc_json_member_int64(buf, "count", summary->top[i].count);
         slc_buf_append_byte(buf, '}');
     }
     slc_buf_append_byte(buf, ']');
-    key_bool(buf, "top_is_exact", summary->top_is_exact);
+    slc_json_member_bool(buf, "top_is_exact", summary->top_is_exact);
 }
 
 static void json_column(struct slc_buf *buf, const struct slc_schema *schema,
                         const struct slc_summary *summary)
 {
     slc_buf_append_byte(buf, '{');
-    slc_json_key(buf, "type");
-    slc_json_text(buf, slc_type_name(summary->type));
-    key_int(buf, "count", summary->n_rows - summary->n_missing);
-    key_int(buf, "missing", summary->n_missing);
-    key_int(buf, "distinct", summary->n_distinct);
-    key_bool(buf, "distinct_is_exact", summary->distinct_is_exact);
-    key_double(buf, "distinct_error", summary->distinct_error);
-    key_bool(buf, "constant", summary->is_constant);
+    slc_json_member_text(buf, "type", slc_type_name(summary->type));
+    slc_json_member_int64(buf, "count", summary->n_rows - summary->n_missing);
+    slc_json_member_int64(buf, "missing", summary->n_missing);
+    slc_json_member_int64(buf, "distinct", summary->n_distinct);
+    slc_json_member_bool(buf, "distinct_is_exact", summary->distinct_is_exact);
+    slc_json_member_double(buf, "distinct_error", summary->distinct_error);
+    slc_json_member_bool(buf, "constant", summary->is_constant);
     slc_json_key(buf, "duplicate_of");
     if (summary->duplicate_of >= 0)
         slc_json_string(buf, schema->fields[summary->duplicate_of].name);
@@ -212,8 +193,8 @@ void slc_profile_json(struct slc_buf *buf, const struct slc_schema *schema,
                       const struct slc_summary *summaries)
 {
     slc_buf_append_byte(buf, '{');
-    key_int(buf, "version", VERSION);
-    key_int(buf, "rows", schema->n_fields > 0 ? summaries[0].n_rows : 0);
+    slc_json_member_int64(buf, "version", VERSION);
+    slc_json_member_int64(buf, "rows", schema->n_fields > 0 ? summaries[0].n_rows : 0);
     slc_json_key(buf, "columns");
     slc_buf_append_byte(buf, '{');
     for (int64_t i = 0; i < schema->n_fields; i++) {
