@@ -215,6 +215,16 @@ static bool eisel_lemire(uint64_t w, int64_t q, uint64_t *ret_bits)
     return true;
 }
 
+bool slc_decimal_to_double(bool negative, uint64_t digits, int64_t exponent, double *ret_value)
+{
+    uint64_t bits = 0;
+
+    if (digits != 0 && !eisel_lemire(digits, exponent, &bits))
+        return false;
+    *ret_value = from_bits(bits | (uint64_t)negative << 63);
+    return true;
+}
+
 static locale_t c_locale(void)
 {
     static locale_t cached; /* made once, the same whoever makes it */

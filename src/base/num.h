@@ -22,6 +22,9 @@ bool slc_parse_uint64(const char *text, size_t len, uint64_t *ret_value);
 /* [+-](digits[.digits] | .digits)[(e|E)[+-]digits]. Too large gives an
  * infinity, too small zero, as IEEE 754 has it. No hexadecimal, no "inf". */
 bool slc_parse_double(const char *text, size_t len, double *ret_value);
+/* digits * 10^exponent, correctly rounded. False when that is not certain, or no normal
+ * number: leave those to slc_parse_double(). */
+bool slc_decimal_to_double(bool negative, uint64_t digits, int64_t exponent, double *ret_value);
 
 /* Room for any of the functions below. */
 enum { SLC_NUM_TEXT_BYTES = 40 };

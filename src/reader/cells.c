@@ -3,10 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/digits.h"
 #include "base/num.h"
 #include "base/time.h"
 #include "reader/columns.h"
+#include "reader/numbers.h"
 
 /* ---- One cell ---------------------------------------------------------- */
 
@@ -254,70 +254,20 @@ static inline bool take_typed_missing(struct walk *w, int64_t row, struct slc_st
     return __builtin_expect(w->na->typed, 0) && take_missing(w, row, s);
 }
 
-/* Up to 8 digits without a leading zero, optionally behind a minus; reads 8
- * bytes from the text on, which the slack behind the bytes allows. */
-static inline bool parse_short_whole(struct slc_str s, int64_t *ret_value)
-{
-    bool negative = s.len > 0 && s.data[0] == '-';
-    const char *p = s.data + negative;
-    size_t n = s.len - negative;
-    uint64_t word;
-    int64_t value;
-
-    if (n == 0 || n > 8 || (p[0] == '0' && n > 1))
-        return false;
-    word = slc_pad_to_eight(slc_load_eight(p), n);
-    if (!slc_are_eight_digits(word))
-        return false;
-    value = slc_eight_digits(word);
-    *ret_value = negative ? -value : value;
-    return true;
-}
-
-/* Up to 7 digits, a point and up to 8 digits, likewise: as a fraction of two
- * whole numbers that doubles hold exactly it is correctly rounded. */
-static inline bool parse_short_decimal(struct slc_str s, double *ret_value)
-{
-    static const struct {
-        int64_t whole;
-        double real;
-    } powers[] = {{1, 1e0},      {10, 1e1},      {100, 1e2},      {1000, 1e3},     {10000, 1e4},
-                  {100000, 1e5}, {1000000, 1e6}, {10000000, 1e7}, {100000000, 1e8}};
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    bool negative = s.len > 0 && s.data[0] == '-';
-    const char *p = s.data + negative;
-    uint64_t word = slc_load_eight(p), points = word ^ (ones * '.'), fraction;
-    size_t n_whole, n_fraction;
-    int64_t digits;
-    double value;
-
-    points = (points - ones) & ~points & (ones << 7); /* its lowest bit is right */
-    if (points == 0)
-        return false;
-    n_whole = (size_t)__builtin_ctzll(points) / 8;
-    n_fraction = s.len - negative - n_whole - 1;
-    if (n_whole == 0 || (p[0] == '0' && n_whole > 1) || n_fraction - 1 > 7)
-        return false;
-    word = slc_pad_to_eight(word, n_whole);
-    fraction = slc_pad_to_eight(slc_load_eight(p + n_whole + 1), n_fraction);
-    if (!slc_are_eight_digits(word) || !slc_are_eight_digits(fraction))
-        return false;
-    digits = slc_eight_digits(word) * powers[n_fraction].whole + slc_eight_digits(fraction);
-    value = (double)digits / powers[n_fraction].real;
-    *ret_value = negative ? -value : value;
-    return true;
-}
-
 static int64_t type_int64(struct walk *w)
 {
     int64_t *out = w->column->int64s;
     char room[STYLED_BYTES];
+    bool plain = !w->na->typed;
 
     for (int64_t row = 0; row < w->n_rows; row++) {
-        struct slc_str s = cell_text(w, row);
+        struct slc_str s;
 
-        if (!w->na->typed && __builtin_expect(parse_short_whole(s, &out[row]), 1))
-            continue;
+        if (plain)
+            row = slc_numbers_int64(w->bytes, w->cells, w->stride, row, w->n_rows, out);
+        if (row == w->n_rows)
+            break;
+        s = cell_text(w, row);
         out[row] = 0;
         if (take_typed_missing(w, row, s))
             continue;
@@ -357,10 +307,13 @@ static int64_t type_float64(struct walk *w)
     bool plain = !w->style && !w->na->typed;
 
     for (int64_t row = 0; row < w->n_rows; row++) {
-        struct slc_str s = cell_text(w, row);
+        struct slc_str s;
 
-        if (__builtin_expect(plain, 1) && parse_short_decimal(s, &out[row]))
-            continue;
+        if (plain)
+            row = slc_numbers_float64(w->bytes, w->cells, w->stride, row, w->n_rows, out);
+        if (row == w->n_rows)
+            break;
+        s = cell_text(w, row);
         out[row] = 0.0;
         if (take_typed_missing(w, row, s))
             continue;
@@ -498,8 +451,6 @@ bool slc_cell_fits(const char *text, size_t len, enum slc_type type,
     int32_t days;
     double real;
 
-    if (type == SLC_TYPE_INT64 && parse_short_whole((struct slc_str){text, len}, &whole))
-        return true;
     number = style && slc_type_is_number(type) ? to_plain(s, style, room) : s;
     switch (type) {
     case SLC_TYPE_BOOL:

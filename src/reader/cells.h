@@ -16,7 +16,7 @@ struct slc_cell {
 
 /* A stretch of rows as it came: the bytes and the grid over them. */
 struct slc_raw {
-    char *bytes;     /* owned */
+    char *bytes;     /* owned; SLC_NUMBER_SLACK_BYTES before it are readable, too */
     int64_t n_bytes; /* whole rows; the rest up to `capacity` is slack */
     int64_t capacity;
     int64_t offset_bytes;   /* of bytes[0] in the input */
@@ -83,8 +83,7 @@ struct slc_typing {
  * one. */
 enum slc_type slc_cell_type(const char *text, size_t len, const struct slc_number_style *style);
 
-/* A text that is not missing can be had as a value of `type`. The 8 bytes from
- * its start on are readable. */
+/* A text that is not missing can be had as a value of `type`. */
 bool slc_cell_fits(const char *text, size_t len, enum slc_type type,
                    const struct slc_number_style *style);
 

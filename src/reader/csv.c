@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/utf8.h"
 #include "reader/csv_scan.h"
+#include "reader/csv_split.h"
 #include "reader/format.h"
 #include "reader/input.h"
 #include "reader/raw.h"
@@ -169,14 +170,6 @@ static size_t split_escaped_row(char *text, size_t len, const struct csv *csv,
     return at < len ? at : len;
 }
 
-static bool fail_nul(int64_t offset, struct slc_error *error)
-{
-    return slc_fail(error, SLC_ERR_FORMAT,
-                    "this is not a text table (a NUL byte at offset %lld); give a CSV or TSV file, "
-                    "or set reader.encoding if it is UTF-16 without a byte order mark",
-                    (long long)offset);
-}
-
 static bool fail_no_first_row(size_t len, bool ends_input, struct slc_error *error)
 {
     return slc_fail(error, SLC_ERR_FORMAT,
@@ -308,7 +301,7 @@ static bool csv_open(struct slc_reader *reader, struct slc_str head, bool ends_i
     if (!csv)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
     if (nul)
-        return fail_nul(nul - head.data, error);
+        return slc_csv_fail_nul(nul - head.data, error);
     head.data += start;
     head.len -= start;
     rows = skip_to_first_row(head, &reader->options);
@@ -364,14 +357,6 @@ static bool csv_rewind(struct slc_reader *reader, struct slc_error *error)
 
 static int64_t count_records_before(struct slc_reader *reader, int64_t offset);
 
-static bool fail_long_row(const struct slc_reader *reader, int64_t offset, struct slc_error *error)
-{
-    return slc_fail(error, SLC_ERR_LIMIT,
-                    "the row that starts at byte %lld is longer than the %lld bytes that are "
-                    "allowed; is a quote opened there and never closed?",
-                    (long long)offset, (long long)reader->options.max_row_bytes);
-}
-
 /* No row ends in the `n` bytes from the tail's start on. */
 static int fail_endless_row(struct slc_reader *reader, const struct csv *csv, int64_t n,
                             struct slc_error *error)
@@ -379,7 +364,7 @@ static int fail_endless_row(struct slc_reader *reader, const struct csv *csv, in
     int64_t offset = csv->tail.offset_bytes, records;
 
     if (n > reader->options.max_row_bytes)
-        fail_long_row(reader, offset, error);
+        slc_csv_fail_long_row(reader, offset, error);
     else
         slc_fail(error, SLC_ERR_FORMAT,
                  "the row that starts at byte %lld does not end: a quote is opened and never "
@@ -415,151 +400,11 @@ static int csv_next(struct slc_reader *reader, struct slc_raw *raw, struct slc_e
     return 1;
 }
 
-/* ---- Cutting rows into cells ------------------------------------------- */
-
-struct split {
-    struct slc_raw *raw;
-    const struct slc_csv_dialect *dialect;
-    int64_t max_row_bytes;
-    const char *bad_text_reason;
-    bool all_utf8;
-    bool failed;      /* memory ran out */
-    int64_t long_row; /* where a row that is too long starts; -1: none */
-};
-
-static void reject(struct split *s, int64_t start, int64_t end, const char *reason)
-{
-    s->failed |= !slc_raw_reject(s->raw, start, end, reason);
-}
-
-static const char *width_reason(struct split *s, int64_t n_fields)
-{
-    char text[96];
-    int len = snprintf(text, sizeof(text), "expected %lld fields, found %lld",
-                       (long long)s->raw->n_columns, (long long)n_fields);
-    struct slc_str copy =
-        slc_arena_copy(&s->raw->arena, (struct slc_str){.data = text, .len = (size_t)len});
-
-    return copy.data ? copy.data : "wrong number of fields";
-}
-
-static void unquote_cells(const struct split *s, struct slc_cell *cells)
-{
-    char *bytes = s->raw->bytes, quote = s->dialect->quote, escape = s->dialect->escape;
-
-    for (int64_t i = 0; i < s->raw->n_columns; i++) {
-        char *text = bytes + cells[i].start;
-        struct slc_str plain = escape ? slc_unescape(text, cells[i].len, quote, escape)
-                                      : slc_unquote(text, cells[i].len, quote);
-
-        cells[i].start = (uint32_t)(plain.data - bytes);
-        cells[i].len = (uint32_t)plain.len;
-    }
-}
-
-/* A row of one field is as good as none when it is nothing but white space. */
-static inline bool is_blank(const char *text, int64_t len)
-{
-    for (int64_t i = 0; i < len; i++)
-        if (text[i] != ' ' && text[i] != '\t')
-            return false;
-    return true;
-}
-
-/* A row of `n_fields` fields whose cells were written from `cells` on is
- * complete; true when it is taken. */
-static bool end_row(struct split *s, struct slc_cell *cells, int64_t n_fields, int64_t start,
-                    int64_t end, bool has_quotes)
-{
-    if (n_fields == 1 && (is_blank(s->raw->bytes + start, end - start) ||
-                          (s->dialect->comment && s->raw->bytes[start] == s->dialect->comment)))
-        return false;
-    s->raw->n_records++;
-    if (end - start > s->max_row_bytes)
-        s->long_row = start;
-    if (n_fields != s->raw->n_columns) {
-        reject(s, start, end, width_reason(s, n_fields));
-        return false;
-    }
-    if (!s->all_utf8 &&
-        !slc_utf8_is_valid((struct slc_str){s->raw->bytes + start, (size_t)(end - start)})) {
-        reject(s, start, end, s->bad_text_reason);
-        return false;
-    }
-    if (has_quotes)
-        unquote_cells(s, cells);
-    return true;
-}
-
-static void split_rows(struct split *s)
-{
-    char delimiter = s->dialect->delimiter, quote = s->dialect->quote;
-    bool always_unquotes = s->dialect->escape != '\0';
-    struct slc_raw *raw = s->raw;
-    const char *bytes = raw->bytes;
-    struct slc_cell *row = raw->cells;
-    int64_t n_columns = raw->n_columns, column = 0;
-    uint32_t start = 0, row_start = 0;
-    bool has_quotes = false;
-    size_t n_words = SLC_SCAN_WORDS((size_t)raw->n_bytes);
-
-    for (size_t word = 0; word < n_words; word++) {
-        uint64_t bits = raw->structural[word];
-
-        for (; bits; bits &= bits - 1) {
-            uint32_t at = (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(bits);
-
-            if (column < n_columns)
-                row[column] = (struct slc_cell){.start = start, .len = at - start};
-            has_quotes |= bytes[start] == quote;
-            column++;
-            if (bytes[at] != delimiter) {
-                if (end_row(s, row, column, row_start, at, has_quotes | always_unquotes))
-                    row += n_columns;
-                column = 0;
-                has_quotes = false;
-                row_start = at + 1;
-            }
-            start = at + 1;
-        }
-    }
-    raw->n_rows = (row - raw->cells) / n_columns;
-}
-
-static int64_t count_bits(const struct slc_raw *raw)
-{
-    int64_t n = 0;
-
-    for (size_t i = 0; i < SLC_SCAN_WORDS((size_t)raw->n_bytes); i++)
-        n += __builtin_popcountll(raw->structural[i]);
-    return n;
-}
-
 static bool csv_split(struct slc_reader *reader, struct slc_raw *raw, struct slc_error *error)
 {
     const struct csv *csv = reader->state;
-    size_t n = (size_t)raw->n_bytes;
-    const char *nul = memchr(raw->bytes, '\0', n);
-    struct split s = {
-        .raw = raw,
-        .dialect = &csv->dialect,
-        .max_row_bytes = reader->options.max_row_bytes,
-        .bad_text_reason = slc_input_bad_text_reason(reader->input),
-        .all_utf8 = slc_utf8_valid_prefix(raw->bytes, n) == n,
-        .long_row = -1,
-    };
 
-    if (nul)
-        return fail_nul(raw->offset_bytes + (nul - raw->bytes), error);
-    raw->n_columns = reader->schema.n_fields;
-    if (!slc_raw_reserve_cells(raw, count_bits(raw) + raw->n_columns, error))
-        return false;
-    split_rows(&s);
-    if (s.long_row >= 0)
-        return fail_long_row(reader, raw->offset_bytes + s.long_row, error);
-    if (s.failed || !slc_raw_number_records(raw))
-        return slc_fail(error, SLC_ERR_MEMORY, "no memory for a chunk's rejected rows");
-    return true;
+    return slc_csv_split(reader, &csv->dialect, raw, error);
 }
 
 /* Only when something is wrong: the records up to the chunk that starts at

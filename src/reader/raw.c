@@ -6,24 +6,26 @@
 #include "base/utf8.h"
 #include "reader/csv_scan.h"
 #include "reader/input.h"
+#include "reader/numbers.h"
 
 bool slc_raw_reserve(struct slc_raw *raw, int64_t n_bytes, struct slc_error *error)
 {
     size_t wanted = (size_t)n_bytes + SLC_SCAN_SLACK_BYTES;
     uint64_t *structural;
-    char *bytes;
+    char *room;
 
     if (raw->capacity >= n_bytes)
         return true;
     if (n_bytes > INT32_MAX)
         return slc_fail(error, SLC_ERR_LIMIT, "a row is longer than 2 GiB");
-    bytes = realloc(raw->bytes, wanted);
-    if (bytes)
-        raw->bytes = bytes;
+    room = realloc(raw->bytes ? raw->bytes - SLC_NUMBER_SLACK_BYTES : NULL,
+                   SLC_NUMBER_SLACK_BYTES + wanted);
+    if (room)
+        raw->bytes = room + SLC_NUMBER_SLACK_BYTES;
     structural = realloc(raw->structural, (SLC_SCAN_WORDS(wanted) + 1) * sizeof(*structural));
     if (structural)
         raw->structural = structural;
-    if (!bytes || !structural)
+    if (!room || !structural)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for %lld bytes of input",
                         (long long)n_bytes);
     raw->capacity = n_bytes;
@@ -50,7 +52,7 @@ void slc_raw_free(struct slc_raw *raw)
 {
     if (!raw)
         return;
-    free(raw->bytes);
+    free(raw->bytes ? raw->bytes - SLC_NUMBER_SLACK_BYTES : NULL);
     free(raw->structural);
     free(raw->cells);
     slc_arena_release(&raw->arena);
