@@ -29,6 +29,8 @@ static inline bool scalar(struct slc_repair *m, enum slc_repair_mode mode, bool 
         return slc_repair_json_string(m);
     if (mode == SLC_REPAIR_JSON && is_key)
         return false;
+    if (mode == SLC_REPAIR_PYTHON && c == '\'' && slc_repair_plain_string(m))
+        return true;
     if (mode != SLC_REPAIR_JSON && is(c, STOP_SINGLE | WORD) && !is(c, DIGIT) &&
         slc_repair_open_literal(m, mode, &literal))
         return slc_repair_python_string(m, mode, literal, is_key);

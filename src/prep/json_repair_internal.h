@@ -161,6 +161,11 @@ bool slc_repair_json_string(struct slc_repair *m);
 bool slc_repair_open_literal(struct slc_repair *m, enum slc_repair_mode mode,
                              struct slc_literal *literal);
 
+/* The usual text of a Python literal, at its single quote: nothing in it means anything
+ * but itself, and a comma, a colon or a closing bracket follows at once. Nothing is
+ * taken when it is another. */
+bool slc_repair_plain_string(struct slc_repair *m);
+
 /* A text, whose opening is read already, and those that stand right behind it,
  * as one JSON string. */
 bool slc_repair_python_string(struct slc_repair *m, enum slc_repair_mode mode,

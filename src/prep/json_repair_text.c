@@ -3,6 +3,11 @@
 
 #include "base/utf8.h"
 
+#if defined(__x86_64__) && !defined(SLC_PORTABLE)
+#define SLC_HAVE_SSE2 1
+#include <emmintrin.h>
+#endif
+
 /* One code point inside a JSON string. */
 static bool put_code_point(struct slc_repair *m, uint32_t c)
 {
@@ -40,27 +45,49 @@ static bool put_code_point(struct slc_repair *m, uint32_t c)
 }
 /* ---- texts ---- */
 
+/* Which of sixteen bytes are of the class `stop`, STOP_DOUBLE or STOP_SINGLE. */
+#ifdef SLC_HAVE_SSE2
+static inline unsigned stops_of(__m128i block, int stop)
+{
+    __m128i found = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
+                                              _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'))),
+                                 _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block));
+
+    if (stop == STOP_SINGLE)
+        found = _mm_or_si128(found, _mm_cmpeq_epi8(block, _mm_set1_epi8('\'')));
+    return (unsigned)_mm_movemask_epi8(found);
+}
+#endif
+
 /* Copy up to the next byte of the class `stop`. */
 static inline bool copy_run(struct slc_repair *m, int stop)
 {
     const char *run = m->p;
     const char *p = run;
-    size_t len;
 
-    while (p < m->end && !is(*p, stop))
-        p++;
-    len = (size_t)(p - run);
-    m->p = p;
-    /* Sixteen bytes at once cost less than a call; what is too many of them is
-     * written over. */
-    if (len <= 16 && m->end - run >= 16) {
+#ifdef SLC_HAVE_SSE2
+    /* What is too many of sixteen bytes is written over. */
+    while (m->end - p >= 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
+        unsigned stops = stops_of(block, stop);
+
         if (!room(m, 16))
             return false;
-        memcpy(m->to, run, 16);
-        m->to += len;
-        return true;
+        _mm_storeu_si128((__m128i *)(void *)m->to, block);
+        if (stops) {
+            m->to += __builtin_ctz(stops);
+            m->p = p + __builtin_ctz(stops);
+            return true;
+        }
+        m->to += 16;
+        p += 16;
     }
-    return put_bytes(m, run, len);
+    run = p;
+#endif
+    while (p < m->end && !is(*p, stop))
+        p++;
+    m->p = p;
+    return put_bytes(m, run, (size_t)(p - run));
 }
 
 /* Exactly `n` hexadecimal digits at `p`. */
@@ -359,6 +386,24 @@ static inline bool literal_body(struct slc_repair *m, enum slc_repair_mode mode,
         if (!good)
             return false;
     }
+}
+
+bool slc_repair_plain_string(struct slc_repair *m)
+{
+    const char *start = m->p;
+    size_t len = (size_t)(m->to - m->out->data);
+
+    m->p++;
+    /* Two quotes may be the beginning of three. */
+    if (!at(m, '\'') && put(m, '"') && copy_run(m, STOP_SINGLE) && m->end - m->p >= 2 &&
+        *m->p == '\'' && (m->p[1] == ',' || m->p[1] == ':' || m->p[1] == '}' || m->p[1] == ']') &&
+        put(m, '"')) {
+        m->p++;
+        return true;
+    }
+    m->p = start;
+    m->to = m->out->data + len;
+    return false;
 }
 
 /* A text and those that stand right behind it, as one JSON string. The first
