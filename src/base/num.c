@@ -321,34 +321,13 @@ static inline int count_digits(uint64_t v)
     return guess + (v >= powers[guess] || guess == 0);
 }
 
-/* Eight digits at a time, with leading zeros, as text with the first one lowest: the
- * halves, quarters and eighths of the number stand side by side in one word (P. Khuong,
- * "How to print integers really fast"). */
-static inline uint64_t text_of_eight(uint32_t v)
-{
-    uint64_t fours = v / 10000 | (uint64_t)(v % 10000) << 32;
-    uint64_t high = fours * 10486 >> 20 & UINT64_C(0x0000007f0000007f);
-    uint64_t twos = high | (fours - 100 * high) << 16;
-    uint64_t tens = twos * 103 >> 10 & UINT64_C(0x000f000f000f000f);
-
-    return (tens | (twos - 10 * tens) << 8) + UINT64_C(0x3030303030303030);
-}
-
-static inline void store_eight(char *to, uint64_t text)
-{
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    text = __builtin_bswap64(text);
-#endif
-    memcpy(to, &text, sizeof(text));
-}
-
 static inline void write_digits(char *to, uint64_t v, int n_digits)
 {
     char *p = to + n_digits;
 
     while (v >= 100000000) {
         p -= 8;
-        store_eight(p, text_of_eight((uint32_t)(v % 100000000)));
+        slc_store_eight(p, slc_text_of_eight((uint32_t)(v % 100000000)));
         v /= 100000000;
     }
     while (v >= 100) {
@@ -482,19 +461,19 @@ struct digits {
 
 static inline void store_sixteen(char *to, unsigned __int128 text)
 {
-    store_eight(to, (uint64_t)text);
-    store_eight(to + 8, (uint64_t)(text >> 64));
+    slc_store_eight(to, (uint64_t)text);
+    slc_store_eight(to + 8, (uint64_t)(text >> 64));
 }
 
 static inline struct digits split_digits(uint64_t v)
 {
     uint64_t high = v / 100000000, first = high / 100000000;
-    uint64_t low = text_of_eight((uint32_t)(v - high * 100000000));
+    uint64_t low = slc_text_of_eight((uint32_t)(v - high * 100000000));
 
     return (struct digits){
         .first = (char)('0' + first),
         .others =
-            (unsigned __int128)low << 64 | text_of_eight((uint32_t)(high - first * 100000000)),
+            (unsigned __int128)low << 64 | slc_text_of_eight((uint32_t)(high - first * 100000000)),
     };
 }
 
@@ -545,7 +524,7 @@ static inline char *lay_out(char *to, const struct digits *d, int point)
         store_sixteen(to + point + 1, d->others >> 8 * (point - 1));
         return to + n + 1;
     }
-    store_eight(to + 17, UINT64_C(0x3030303030303030));
+    slc_store_eight(to + 17, UINT64_C(0x3030303030303030));
     return to + point;
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/num.h"
+#include "base/digits.h"
 
 int32_t slc_days_from_civil(struct slc_civil date)
 {
@@ -17,20 +17,25 @@ int32_t slc_days_from_civil(struct slc_civil date)
     return era * 146097 + (int32_t)doe - 719468;
 }
 
+/* Years begin in March here, and days are counted from so many eras of 400 years
+ * before 1970 that none is negative. */
 struct slc_civil slc_civil_from_days(int32_t days)
 {
-    int64_t z = (int64_t)days + 719468;
-    int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-    uint32_t doe = (uint32_t)(z - era * 146097);
-    uint32_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    uint32_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    uint32_t mp = (5 * doy + 2) / 153;
-    struct slc_civil date;
+    const int64_t eras = 14700;
+    uint64_t quarters = 4 * (uint64_t)((int64_t)days + 719468 + eras * 146097) + 3;
+    uint64_t century = quarters / 146097;
+    uint64_t product = 2939745 * (uint64_t)((uint32_t)(quarters % 146097) | 3);
+    uint32_t year_of_century = (uint32_t)(product >> 32);
+    uint32_t day_of_year = (uint32_t)product / 2939745 / 4;
+    uint32_t month_and_day = 2141 * day_of_year + 197913, month = month_and_day >> 16;
+    bool past_december = day_of_year >= 306;
 
-    date.day = doy - (153 * mp + 2) / 5 + 1;
-    date.month = mp < 10 ? mp + 3 : mp - 9;
-    date.year = (int32_t)(yoe + era * 400) + (date.month <= 2);
-    return date;
+    return (struct slc_civil){
+        .year = (int32_t)((int64_t)(100 * century) - 400 * eras) + (int32_t)year_of_century +
+                past_december,
+        .month = past_december ? month - 12 : month,
+        .day = (month_and_day & 0xffff) / 2141 + 1,
+    };
 }
 
 bool slc_civil_is_valid(struct slc_civil date)
@@ -166,32 +171,39 @@ static inline char *write_fixed(char *to, uint32_t value, int n)
 char *slc_write_date(char *to, int32_t days)
 {
     struct slc_civil date = slc_civil_from_days(days);
+    uint64_t text = slc_text_of_eight((uint32_t)date.year * 10000 + date.month * 100 + date.day);
+    uint64_t dashes = (uint64_t)'-' << 32 | (uint64_t)'-' << 56;
 
-    to = write_fixed(to, (uint32_t)date.year, 4);
-    *to++ = '-';
-    to = write_fixed(to, date.month, 2);
-    *to++ = '-';
-    return write_fixed(to, date.day, 2);
+    slc_store_eight(to, (text & 0xffffffff) | (text >> 32 & 0xffff) << 40 | dashes);
+    to[8] = (char)(text >> 48);
+    to[9] = (char)(text >> 56);
+    return to + 10;
+}
+
+/* HH:MM:SS */
+static inline char *write_time(char *to, uint32_t seconds)
+{
+    uint32_t hours = seconds / 3600, minutes = seconds / 60 % 60;
+    uint64_t text = slc_text_of_eight(hours * 1000000 + minutes * 1000 + seconds % 60);
+
+    /* The third and sixth digit are zeros, made colons. */
+    slc_store_eight(to, text + ((uint64_t)(':' - '0') << 16 | (uint64_t)(':' - '0') << 40));
+    return to + 8;
 }
 
 char *slc_write_datetime(char *to, int64_t usec)
 {
     int64_t days = usec / SLC_USEC_PER_DAY, rest = usec % SLC_USEC_PER_DAY;
-    uint32_t seconds, fraction;
+    uint32_t fraction;
 
     if (rest < 0) {
         rest += SLC_USEC_PER_DAY;
         days--;
     }
-    seconds = (uint32_t)(rest / SLC_USEC_PER_SEC);
     fraction = (uint32_t)(rest % SLC_USEC_PER_SEC);
     to = slc_write_date(to, (int32_t)days);
     *to++ = 'T';
-    to = write_fixed(to, seconds / 3600, 2);
-    *to++ = ':';
-    to = write_fixed(to, seconds / 60 % 60, 2);
-    *to++ = ':';
-    to = write_fixed(to, seconds % 60, 2);
+    to = write_time(to, (uint32_t)(rest / SLC_USEC_PER_SEC));
     if (fraction) {
         *to++ = '.';
         to = write_fixed(to, fraction, 6);

@@ -19,6 +19,8 @@ struct slc_civil {
 
 /* H. Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
 int32_t slc_days_from_civil(struct slc_civil date);
+/* C. Neri, L. Schneider, "Euclidean affine functions and their application to calendar
+ * algorithms" (SPE 2022). */
 struct slc_civil slc_civil_from_days(int32_t days);
 /* The day exists: month and day in range, leap years known, year 1 to 9999. */
 bool slc_civil_is_valid(struct slc_civil date);
