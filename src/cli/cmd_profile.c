@@ -77,7 +77,7 @@ static bool survey(const struct slc_config *config, struct slc_reader *reader,
     bool good = slc_survey_run(reader, &options, ret_survey, error);
 
     if (good && ret_survey->n_rejects > 0 && !find_first_reject(reader, facts, error)) {
-        slc_survey_release(ret_survey, reader);
+        slc_survey_release(ret_survey);
         good = false;
     }
     slc_progress_bar_stop(bar);
@@ -185,7 +185,7 @@ static bool profile(const struct slc_args *args, const struct slc_config *config
         slc_profile_view_json(&facts, out);
     else
         slc_profile_view(&facts, slc_cli_columns(), out);
-    slc_survey_release(&found, reader);
+    slc_survey_release(&found);
     return good;
 }
 

@@ -258,6 +258,13 @@ static const struct slc_option options[] = {
      .min = 16 * MIB,
      .max = 1024 * GIB,
      .help = "The memory that reading, profiling and the queue between them may hold."},
+    {.key = "load.keep",
+     .kind = SLC_OPTION_SIZE,
+     .default_text = "128MiB",
+     .min = 0,
+     .max = 1024 * GIB,
+     .help = "The memory in which a load keeps rows that it has read, so that it need not read them "
+             "twice: the whole of a table that fits, else its last part. 0: none."},
     {.key = "load.chunk_bytes",
      .kind = SLC_OPTION_SIZE,
      .default_text = "512KiB",

@@ -24,6 +24,7 @@ struct shipping {
     struct slc_delivery *delivery;
     int64_t n_columns;
     const struct slc_column_request *requests;
+    int64_t first_kept; /* from this chunk on the survey has them; INT64_MAX: none */
 
     pthread_mutex_t lock;         /* all below */
     pthread_cond_t idle_changed;  /* a parcel is free, or nothing goes on */
@@ -31,7 +32,7 @@ struct shipping {
     struct parcel *idle;
     struct parcel *ready; /* by rising seq */
     int n_working;
-    int64_t next_kept; /* the survey's chunk that is handed out next */
+    int64_t next_seq; /* the chunk that is handed out next */
     atomic_bool failed;
     struct slc_error error;
 };
@@ -94,6 +95,11 @@ static void hand_over(struct shipping *s, struct parcel *parcel)
     pthread_mutex_unlock(&s->lock);
 }
 
+static bool file_changed(struct slc_error *error)
+{
+    return slc_fail(error, SLC_ERR_CHANGED, "the file changed while it was read; load it again");
+}
+
 /* The survey has seen every value; a column that does not keep its type has
  * other values by now. */
 static bool check_types(const struct shipping *s, const struct slc_chunk *chunk,
@@ -101,46 +107,44 @@ static bool check_types(const struct shipping *s, const struct slc_chunk *chunk,
 {
     for (int64_t i = 0; i < s->n_columns; i++)
         if (s->requests[i].what == SLC_COLUMN_READ && chunk->columns[i].type != s->requests[i].type)
-            return slc_fail(error, SLC_ERR_CHANGED,
-                            "the file changed while it was read; load it again");
+            return file_changed(error);
     return true;
 }
 
-/* The next chunk, parsed with the final types: 1, 0 at the end, -1. */
+static int64_t take_seq(struct shipping *s)
+{
+    int64_t seq;
+
+    pthread_mutex_lock(&s->lock);
+    seq = s->next_seq++;
+    pthread_mutex_unlock(&s->lock);
+    return seq;
+}
+
+/* The next chunk with the final types, read or kept: 1, 0 at the end, -1. As many are
+ * read as come before those kept, whoever gets which. */
 static int next_chunk(struct shipping *s, struct slc_chunk *chunk, struct slc_error *error)
 {
     const struct slc_survey *survey = s->options->survey;
+    int64_t seq = take_seq(s);
     int got;
 
-    if (survey->kept) {
-        pthread_mutex_lock(&s->lock);
-        got = s->next_kept < survey->n_kept;
-        if (got) {
-            struct slc_chunk *kept = &survey->kept[s->next_kept++];
-
-            chunk->raw = kept->raw; /* lent; the survey keeps it */
-            chunk->seq = kept->seq;
-        }
-        pthread_mutex_unlock(&s->lock);
-    } else {
-        got = slc_reader_next(s->reader, chunk, error);
+    if (seq >= s->first_kept) {
+        if (seq >= survey->n_chunks)
+            return 0;
+        return slc_kept_unpack(&survey->kept, seq, s->requests, chunk, error) ? 1 : -1;
     }
+    got = slc_reader_next(s->reader, chunk, error);
     if (got == 1 && chunk->seq >= survey->n_chunks) {
         slc_fail(error, SLC_ERR_CHANGED, "the file grew while it was read; load it again");
         return -1;
     }
+    if (got == 0 && s->first_kept < survey->n_chunks)
+        return file_changed(error) ? 1 : -1;
     if (got == 1 &&
         (!slc_reader_parse(s->reader, chunk, s->requests, error) || !check_types(s, chunk, error)))
         return -1;
     return got;
-}
-
-static void let_go(struct shipping *s, struct slc_chunk *chunk)
-{
-    if (s->options->survey->kept)
-        chunk->raw = NULL;
-    else
-        slc_reader_recycle(s->reader, chunk);
 }
 
 static bool refuse_keyless(const struct slc_chunk *chunk, int64_t row, struct slc_str column,
@@ -224,7 +228,7 @@ static bool work(struct shipping *s, struct slc_chunk *chunk, struct slc_outcome
         got = next_chunk(s, chunk, error);
         if (got == 1 && !fill_parcel(s, chunk, parcel, outcomes, error))
             got = -1;
-        let_go(s, chunk);
+        slc_reader_recycle(s->reader, chunk); /* a kept one has nothing of the reader's */
         if (got != 1) {
             give_back(s, parcel);
             return got == 0;
@@ -410,7 +414,13 @@ bool slc_delivery_run(struct slc_reader *reader, const struct slc_delivery_optio
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the delivery");
     }
     slc_outcome_init(ret_delivery->outcomes, n_columns);
-    good = (options->survey->kept || slc_reader_rewind(reader, error)) && ship(&s, error);
+    s.first_kept = slc_kept_first(&options->survey->kept, options->survey->n_chunks, s.requests);
+    if (s.first_kept == options->survey->n_chunks)
+        s.first_kept = INT64_MAX;
+    good = (s.first_kept == 0 || slc_reader_rewind(reader, error)) && ship(&s, error);
+    /* Who reads to the end is told of a file that changed; so is who stops before it. */
+    if (good && s.first_kept > 0 && s.first_kept < INT64_MAX)
+        good = slc_reader_rewind(reader, error);
     free_parcels(s.idle);
     free_parcels(s.ready);
     pthread_mutex_destroy(&s.lock);

@@ -39,8 +39,8 @@ struct slc_delivery {
     struct slc_error rejects_error; /* set when the rejects could not be written */
 };
 
-/* The reader is rewound here unless the survey kept its chunks. May be run
- * again after a failure. */
+/* The reader is rewound here unless the survey kept all chunks. May be run again
+ * after a failure. */
 bool slc_delivery_run(struct slc_reader *reader, const struct slc_delivery_options *options,
                       struct slc_delivery *ret_delivery, struct slc_error *error);
 void slc_delivery_release(struct slc_delivery *delivery);

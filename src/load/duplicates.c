@@ -21,6 +21,7 @@ struct search {
     struct slc_duplicates *ret;
     struct slc_partitions *partitions;
     struct slc_column_request *requests;
+    int64_t first_kept; /* from this chunk on the survey has them */
     uint64_t seed;
     int64_t first_row; /* with FAIL: the first data row whose key was there; 0: none */
     struct slc_error *error;
@@ -66,8 +67,8 @@ static bool note_chunk(struct search *s, const struct slc_chunk *chunk)
     return true;
 }
 
-/* The next chunk, its keys parsed: 1, 0 at the end, -1. */
-static int next_chunk(struct search *s, int64_t *next_kept, struct slc_chunk *chunk)
+/* The next chunk, its keys read or kept: 1, 0 at the end, -1. */
+static int next_chunk(struct search *s, int64_t seq, struct slc_chunk *chunk)
 {
     const struct slc_survey *survey = s->options->survey;
     int got;
@@ -76,21 +77,19 @@ static int next_chunk(struct search *s, int64_t *next_kept, struct slc_chunk *ch
         slc_fail(s->error, SLC_ERR_CANCELLED, "the load was stopped");
         return -1;
     }
-    if (survey->kept) {
-        got = *next_kept < survey->n_kept;
-        if (got) {
-            chunk->raw = survey->kept[*next_kept].raw; /* lent; the survey keeps it */
-            chunk->seq = survey->kept[(*next_kept)++].seq;
-        }
+    if (seq >= s->first_kept) {
+        got = seq < survey->n_chunks;
+        if (got && !slc_kept_unpack(&survey->kept, seq, s->requests, chunk, s->error))
+            return -1;
     } else {
         got = slc_reader_next(s->reader, chunk, s->error);
+        if (got == 1 && chunk->seq >= survey->n_chunks) {
+            slc_fail(s->error, SLC_ERR_CHANGED, "the file grew while it was read; load it again");
+            return -1;
+        }
+        if (got == 1 && !slc_reader_parse(s->reader, chunk, s->requests, s->error))
+            return -1;
     }
-    if (got == 1 && chunk->seq >= survey->n_chunks) {
-        slc_fail(s->error, SLC_ERR_CHANGED, "the file grew while it was read; load it again");
-        return -1;
-    }
-    if (got == 1 && !slc_reader_parse(s->reader, chunk, s->requests, s->error))
-        return -1;
     if (got == 1)
         chunk->first_record = survey->places[chunk->seq].first_record;
     return got;
@@ -98,23 +97,18 @@ static int next_chunk(struct search *s, int64_t *next_kept, struct slc_chunk *ch
 
 static bool gather(struct search *s)
 {
-    bool kept = s->options->survey->kept != NULL;
+    const struct slc_survey *survey = s->options->survey;
     struct slc_chunk chunk = {0};
-    int64_t next_kept = 0;
-    bool good = kept || slc_reader_rewind(s->reader, s->error);
+    bool good;
     int got = 0;
 
-    while (good && (got = next_chunk(s, &next_kept, &chunk)) == 1) {
+    s->first_kept = slc_kept_first(&survey->kept, survey->n_chunks, s->requests);
+    good = s->first_kept == 0 || slc_reader_rewind(s->reader, s->error);
+    for (int64_t seq = 0; good && (got = next_chunk(s, seq, &chunk)) == 1; seq++) {
         good = note_chunk(s, &chunk);
-        if (kept)
-            chunk.raw = NULL;
-        else
-            slc_reader_recycle(s->reader, &chunk);
-    }
-    if (kept)
-        chunk.raw = NULL;
-    else
         slc_reader_recycle(s->reader, &chunk);
+    }
+    slc_reader_recycle(s->reader, &chunk);
     slc_chunk_release(&chunk);
     return good && got == 0;
 }

@@ -163,7 +163,7 @@ static bool survey(struct load *load, struct slc_error *error)
         .n_threads = slc_load_threads(config),
         .nice = (int)slc_config_int(config, "load.nice"),
         .memory_bytes = slc_config_bytes(config, "load.memory"),
-        .keep_chunks = true,
+        .keep_bytes = slc_config_bytes(config, "load.keep"),
         .key_column = load->index_field,
         .fail_on_reject = slc_config_is(config, "reader.on_bad_row", "fail"),
         .cancel = load->job->cancel,
@@ -661,7 +661,7 @@ static void release(struct load *load)
     slc_plan_document_release(&load->fitted);
     slc_buf_release(&load->plan_json);
     slc_buf_release(&load->drift_json);
-    slc_survey_release(&load->survey, load->reader);
+    slc_survey_release(&load->survey);
     slc_reader_close(load->reader);
     slc_rejects_free(load->rejects);
     slc_arena_release(&load->arena);

@@ -25,9 +25,6 @@ struct pass {
     bool any_key;
     bool first_round;
     int64_t places_capacity;
-    bool keep; /* so far all chunks are kept */
-    int64_t kept_bytes;
-    int64_t kept_capacity;
     atomic_bool failed;
     struct slc_error error; /* of the first failure */
 };
@@ -234,58 +231,26 @@ static bool is_cancelled(const struct pass *pass)
     return pass->failed || (pass->options->cancel && *pass->options->cancel);
 }
 
-static bool make_room_to_keep(struct pass *pass, int64_t seq)
+/* Keep the chunk if it may be among the last ones that fit: text takes up to half as much
+ * again as what is kept of it. Of a packed file nobody knows how much follows, and all are
+ * kept for a while. One that cannot be kept is read again. */
+static void keep_chunk(struct pass *pass, struct slc_chunk *chunk)
 {
-    struct slc_survey *survey = pass->survey;
-    int64_t capacity = pass->kept_capacity;
-    struct slc_chunk *kept;
+    struct slc_kept *kept = &pass->survey->kept;
+    int64_t key = pass->options->key_column, position = slc_reader_position_bytes(pass->reader);
+    struct slc_kept_chunk *packed;
 
-    if (seq < capacity)
-        return true;
-    while (capacity <= seq)
-        capacity = capacity ? 2 * capacity : 64;
-    kept = realloc(survey->kept, (size_t)capacity * sizeof(*kept));
-    if (!kept)
-        return false;
-    memset(kept + pass->kept_capacity, 0, (size_t)(capacity - pass->kept_capacity) * sizeof(*kept));
-    survey->kept = kept;
-    pass->kept_capacity = capacity;
-    return true;
-}
-
-static void let_kept_go(struct slc_survey *survey, struct slc_reader *reader)
-{
-    for (int64_t i = 0; i < survey->n_kept; i++)
-        slc_reader_recycle(reader, &survey->kept[i]);
-    free(survey->kept);
-    survey->kept = NULL;
-    survey->n_kept = 0;
-}
-
-/* Keep the chunk's raw part as long as all of them fit; the first that does not
- * sends all of them back, and the delivery reads the file again. What counts is
- * what they take in memory: a packed file says nothing of that. */
-static void keep_or_recycle(struct pass *pass, struct slc_chunk *chunk)
-{
-    struct slc_survey *survey = pass->survey;
-
+    if (!pass->first_round || kept->limit_bytes <= 0 ||
+        (slc_reader_size_bytes(pass->reader) - position) / 3 * 2 > kept->limit_bytes)
+        return;
+    /* The delivery wants the keys as they stand in the file. */
+    if (key >= 0 && key < chunk->n_columns &&
+        !slc_reader_parse_column(pass->reader, chunk, key, SLC_TYPE_TEXT, NULL))
+        return;
+    packed = slc_kept_pack(chunk);
     pthread_mutex_lock(&pass->lock);
-    if (pass->keep) {
-        pass->kept_bytes += slc_reader_raw_bytes(chunk);
-        pass->keep = pass->kept_bytes <= pass->options->memory_bytes / 4 &&
-                     make_room_to_keep(pass, chunk->seq);
-        if (pass->keep) {
-            survey->kept[chunk->seq] = (struct slc_chunk){.seq = chunk->seq, .raw = chunk->raw};
-            if (chunk->seq >= survey->n_kept)
-                survey->n_kept = chunk->seq + 1;
-            chunk->raw = NULL;
-        } else {
-            let_kept_go(survey, pass->reader);
-            pass->kept_capacity = 0;
-        }
-    }
+    slc_kept_add(kept, chunk->seq, packed);
     pthread_mutex_unlock(&pass->lock);
-    slc_reader_recycle(pass->reader, chunk);
 }
 
 static bool survey_chunks(struct pass *pass, struct slc_chunk *chunk, struct slc_error *error)
@@ -302,7 +267,8 @@ static bool survey_chunks(struct pass *pass, struct slc_chunk *chunk, struct slc
             return slc_fail(error, SLC_ERR_CANCELLED, "the reading was stopped");
         if (!survey_chunk(pass, chunk, requests, targets, error))
             return false;
-        keep_or_recycle(pass, chunk);
+        keep_chunk(pass, chunk);
+        slc_reader_recycle(pass->reader, chunk);
     }
     return got == 0;
 }
@@ -357,7 +323,7 @@ static bool run_again(struct pass *pass, struct slc_error *error)
     }
     if (!any)
         return true;
-    pass->keep = pass->first_round = false;
+    pass->first_round = false;
     slc_profile_new_round(pass->survey->profile);
     return slc_reader_rewind(pass->reader, error) && run_threads(pass, error) &&
            run_again(pass, error);
@@ -410,6 +376,7 @@ static bool run_pass(struct pass *pass, struct slc_error *error)
     survey->keys_rise = pass->options->key_column >= 0;
     if (pass->options->types)
         memcpy(types, pass->options->types, (size_t)pass->n_columns * sizeof(*types));
+    survey->kept.limit_bytes = pass->options->keep_bytes;
     return slc_profile_new(pass->n_columns, pass->options->memory_bytes / 2, &survey->profile,
                            error) &&
            run_threads(pass, error) && run_again(pass, error) && summarize(pass, error);
@@ -423,7 +390,6 @@ bool slc_survey_run(struct slc_reader *reader, const struct slc_survey_options *
         .options = options,
         .survey = ret_survey,
         .n_columns = slc_reader_schema(reader)->n_fields,
-        .keep = options->keep_chunks,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .turned = PTHREAD_COND_INITIALIZER,
     };
@@ -436,7 +402,7 @@ bool slc_survey_run(struct slc_reader *reader, const struct slc_survey_options *
     pthread_mutex_destroy(&pass.lock);
     pthread_cond_destroy(&pass.turned);
     if (!good)
-        slc_survey_release(ret_survey, reader);
+        slc_survey_release(ret_survey);
     return good;
 }
 
@@ -454,11 +420,11 @@ bool slc_survey_has_rows(const struct slc_survey *survey, struct slc_error *erro
     return false;
 }
 
-void slc_survey_release(struct slc_survey *survey, struct slc_reader *reader)
+void slc_survey_release(struct slc_survey *survey)
 {
     if (!survey)
         return;
-    let_kept_go(survey, reader);
+    slc_kept_release(&survey->kept);
     free(survey->places);
     free(survey->summaries);
     slc_profile_free(survey->profile);

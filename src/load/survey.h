@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "frame/chunk.h"
 #include "frame/schema.h"
+#include "load/kept.h"
 #include "load/load.h"
 #include "profile/profile.h"
 #include "reader/reader.h"
@@ -31,17 +32,14 @@ struct slc_survey {
     bool keys_rise;
     struct slc_chunk_place *places; /* by seq */
     int64_t n_chunks;
-    /* The raw parts of all chunks when the file is small enough to be kept, so
-     * that it is read and cut into cells only once; else NULL. */
-    struct slc_chunk *kept;
-    int64_t n_kept;
+    struct slc_kept kept; /* the last chunks, as many as fit; the key column as TEXT */
 };
 
 struct slc_survey_options {
     int n_threads;
     int nice; /* by which they stand back for others */
-    int64_t memory_bytes;       /* half of it for the profile, a quarter for chunks that are kept */
-    bool keep_chunks;           /* they will be wanted again */
+    int64_t memory_bytes;       /* half of it for the profile */
+    int64_t keep_bytes;         /* for chunks that will be wanted again; 0: none are kept */
     int64_t key_column;         /* of the row keys; -1: none */
     bool fail_on_reject;        /* the first bad row is an error (DATA) */
     const enum slc_type *types; /* to read each field from, as a plan has it; a value that its type
@@ -59,6 +57,6 @@ bool slc_survey_run(struct slc_reader *reader, const struct slc_survey_options *
 /* DATA when no row was taken, with the reason. */
 bool slc_survey_has_rows(const struct slc_survey *survey, struct slc_error *error);
 
-void slc_survey_release(struct slc_survey *survey, struct slc_reader *reader);
+void slc_survey_release(struct slc_survey *survey);
 
 #endif

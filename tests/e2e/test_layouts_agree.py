@@ -77,6 +77,31 @@ def test_the_same_from_each(cli, client, tmp_path, seed, keys):
         assert seen[layout] == seen["rows"], layout
 
 
+@pytest.mark.parametrize("keys", [None, repeated], ids=["ordinals", "repeated"])
+def test_the_same_whatever_was_kept(cli, client, tmp_path, keys):
+    """Rows that the first pass kept, all or a part of them, are those that reading again would give."""
+    path = table(tmp_path / "t.csv", 3, 6000, keys or (lambda number, dice: number))
+    with open(path, "a", encoding="utf-8") as out:
+        out.write("9000001,1.5,,,,,,late,,,7\n")  # `whole` has a fraction after all
+    with open(path, encoding="utf-8", newline="") as rows:
+        text = rows.read()
+    bad = tmp_path / "bad" / "t.csv"  # a row of too few fields near its start
+    bad.parent.mkdir()
+    bad.write_bytes(text.replace("\n", "\ntoo,few\n", 1).encode())
+    for layout in ("rows", "columns"):
+        for source in (path, bad):
+            seen = {}
+            for keep in ("0", "150KiB", "64MiB"):
+                cli.ok("load", source, "--set", "load.chunk_bytes=64KiB", "--set", f"load.keep={keep}",
+                       "--set", f"store.layout={layout}", *(("--index", "id") if keys else ()))
+                fields = harness.meta(client, "t")
+                cli.ok("export", "t", "-o", tmp_path / "out.jsonl")
+                seen[keep] = ([fields[name] for name in ("ROWS_READ", "ROWS_WRITTEN", "ROWS_REJECTED", "DUPLICATE_KEYS",
+                                                         "DTYPES", "PROFILE", "SCALE", "KEY_ORDER")],
+                              sorted((tmp_path / "out.jsonl").read_bytes().splitlines()))
+            assert len(seen["0"][1]) > 1000 and seen["0"] == seen["150KiB"] == seen["64MiB"], (layout, source)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("index", [(), ("--index", "id")], ids=["ordinals", "keys"])
 def test_pages_and_single_rows(cli, client, make_service, tmp_path, layout, index):

@@ -94,7 +94,7 @@ static struct found find(enum shape shape, enum slc_on_duplicate how, int64_t me
     static const char *const folders[] = {"/nowhere", "/tmp", NULL};
     struct slc_reader_options options = slc_reader_default_options();
     struct slc_survey_options survey_how = {
-        .n_threads = 2, .memory_bytes = 4 << 20, .keep_chunks = keep};
+        .n_threads = 2, .memory_bytes = 4 << 20, .keep_bytes = keep ? 1 << 20 : 0};
     struct slc_reader *reader;
     struct slc_survey survey;
     struct found found = {0};
@@ -113,7 +113,7 @@ static struct found find(enum shape shape, enum slc_on_duplicate how, int64_t me
                                          .folders = folders,
                                      },
                                      &found.duplicates, &found.error);
-    slc_survey_release(&survey, reader);
+    slc_survey_release(&survey);
     slc_reader_close(reader);
     return found;
 }

@@ -95,7 +95,7 @@ static char *survey_json(const char *name, int n_threads, int64_t chunk_bytes)
     if (!slc_survey_run(reader, &how, &survey, &error))
         fail_msg("%s", error.message);
     slc_profile_json(&json, &survey.schema, survey.summaries);
-    slc_survey_release(&survey, reader);
+    slc_survey_release(&survey);
     slc_reader_close(reader);
     return slc_buf_steal(&json, &len);
 }

@@ -60,7 +60,7 @@ static struct slc_plan_document plan_of(const char *text, const char *index,
     assert_true(slc_survey_run(reader, &how, &survey, &error));
     assert_true(slc_fit_document(config, &survey, field, "/some/where/train.csv",
                                  slc_reader_sha256(reader), &document, &error));
-    slc_survey_release(&survey, reader);
+    slc_survey_release(&survey);
     slc_reader_close(reader);
     return document;
 }

@@ -53,7 +53,7 @@ int main(int argc, char **argv)
     if (slc_reader_open(fd, argv[1], &reader_options, &reader, &error)) {
         if (slc_survey_run(reader, &options, &survey, &error)) {
             is_done = write_page(argv[1], reader, &survey, &error);
-            slc_survey_release(&survey, reader);
+            slc_survey_release(&survey);
         }
         slc_reader_close(reader);
     }
