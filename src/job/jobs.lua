@@ -10,6 +10,7 @@ local HOME_GONE_MS = 300000
 local UNSEEN_MS = 30000 -- nobody has looked for so long: Redis was away, or all workers were
 local LOADED_MS = 60000
 local PAUSE_FIRST_MS, PAUSE_MAX_MS = 500, 300000
+local SLICE = 250 -- loads that one call puts into the streams: a few milliseconds
 
 local call = redis.call
 
@@ -45,6 +46,15 @@ end
 local function enqueue(stream, job)
   if stream ~= base then call('ZADD', key('homes'), 'NX', text(now_ms()), stream:sub(#key('home:') + 1)) end
   call('XADD', stream, '*', 'job', job)
+end
+
+-- What was asked for. What cannot be read has no claim and no replica.
+local function request_of(batch, n)
+  local good, request = pcall(cjson.decode, call('HGET', batch, 'r' .. n) or '')
+  good = good and type(request) == 'table'
+  if not good then request = {} end
+  local function member(name) return type(request[name]) == 'string' and request[name] or '' end
+  return {good = good, claim = member('claim'), replica = member('replica'), fault = request.fault}
 end
 
 -- The job waits or runs.
@@ -103,7 +113,7 @@ end
 local function end_job(job, state, json, failure, sums)
   local id, n = parts(job)
   local batch, counts = key('batch:' .. id), key('counts')
-  local request = cjson.decode(call('HGET', batch, 'r' .. n))
+  local request = request_of(batch, n)
   local now = now_usec()
   if call('HGET', key('claims'), request.claim) == job then
     call('HDEL', key('claims'), request.claim)
@@ -144,7 +154,7 @@ end
 local function set_back(job)
   local id, n = parts(job)
   local batch = key('batch:' .. id)
-  local request = cjson.decode(call('HGET', batch, 'r' .. n))
+  local request = request_of(batch, n)
   call('HDEL', batch, 'l' .. n)
   call('HDEL', key('running'), job)
   call('HINCRBY', batch, 'running', -1)
@@ -174,8 +184,13 @@ local function take(stream, entry, consumer, load_id)
     end_unbegun(job, 'cancelled', begun and 'the load was stopped' or 'the load was dropped before it began')
     return nil
   end
-  local request = call('HGET', batch, 'r' .. n)
-  local replica = cjson.decode(request).replica
+  local request = request_of(batch, n)
+  if not request.good then
+    remove(stream, entry)
+    end_unbegun(job, 'internal', 'what Redis has of this load cannot be read; ask for it again')
+    return nil
+  end
+  local replica = request.replica
   if replica ~= '' then
     local other = call('HGET', key('busy'), replica)
     if other and other ~= job and is_alive(other) then
@@ -206,7 +221,7 @@ local function take(stream, entry, consumer, load_id)
   local told = call('HMGET', batch, 'i' .. n, 'w' .. n, 'force', 'home', 'ready')
   call('HSET', batch, 'i' .. n, (told[1] and told[1] .. ' ' or '') .. load_id)
   event('batch', id)
-  return {job, stream, entry, token, attempts, retaken, request, told[1] or '', told[2] or '',
+  return {job, stream, entry, token, attempts, retaken, call('HGET', batch, 'r' .. n), told[1] or '', told[2] or '',
           told[3] or '0', told[4] or '', told[5] or '0', now}
 end
 
@@ -221,9 +236,37 @@ end
 
 local commands = {}
 
--- The jobs "r0".."r<count-1>" are in the batch already. Returns how many were taken and
--- the milliseconds until the first pause of those left out ends (-1: there is none); or
--- {-1} when the queue is held, {-2, n} when it is full with n jobs.
+-- Put at most so many more loads of a batch into the streams. Returns how many are left.
+-- The batch is in "unfed" until none is: whoever looks for a load goes on with it.
+local function feed(id, most)
+  local batch, unfed = key('batch:' .. id), key('unfed')
+  local told = call('HMGET', batch, 'fed', 'count', 'home')
+  local from, count = tonumber(told[1]), tonumber(told[2])
+  if not from then
+    call('ZREM', unfed, id)
+    return 0
+  end
+  local upto = math.min(from + most, count)
+  for n = from, upto - 1 do
+    local job, request = id .. ':' .. text(n), request_of(batch, text(n))
+    local owner = call('HGET', key('claims'), request.claim)
+    if not owner or not is_alive(owner) then call('HSET', key('claims'), request.claim, job) end
+    -- A faulty ticket cannot be told apart from another machine's of the same name.
+    enqueue(request.fault and home_stream(told[3]) or base, job)
+  end
+  if upto < count then
+    call('HSET', batch, 'fed', upto)
+  else
+    call('HDEL', batch, 'fed')
+    call('ZREM', unfed, id)
+  end
+  return count - upto
+end
+
+-- The jobs "r0".."r<count-1>" are in the batch already. Returns how many were taken,
+-- the milliseconds until the first pause of those left out ends (-1: there is none), and
+-- how many of them are still to be fed; or {-1} when the queue is held, {-2, n} when it is full with n jobs.
+-- With `once` all of it is done in this one call: its batches are to be small.
 function commands.submit(id, count, force, once, lagging, home, limit, keep, ttl)
   local batch, counts = key('batch:' .. id), key('counts')
   local kept, wait, now = {}, -1, now_ms()
@@ -233,11 +276,11 @@ function commands.submit(id, count, force, once, lagging, home, limit, keep, ttl
     call('UNLINK', batch)
     return is_held() and {-1} or {-2, alive}
   end
-  for n = 0, count - 1 do
-    local request = call('HGET', batch, 'r' .. n)
-    if not request then return redis.error_reply('ERR the batch is not whole') end
-    local claim, until_ms = cjson.decode(request).claim, nil
-    if once == '1' then
+  count = tonumber(count)
+  if call('HLEN', batch) ~= count then return redis.error_reply('ERR the batch is not whole') end
+  if once == '1' then
+    for n = 0, count - 1 do
+      local claim, until_ms = request_of(batch, n).claim, nil
       local owner = call('HGET', key('claims'), claim)
       local pause = call('GET', key('pause:' .. claim))
       if owner and is_alive(owner) then
@@ -250,32 +293,29 @@ function commands.submit(id, count, force, once, lagging, home, limit, keep, ttl
       if until_ms and until_ms < math.huge and (wait < 0 or until_ms - now < wait) then
         wait = until_ms - now
       end
+      if not until_ms then kept[#kept + 1] = call('HGET', batch, 'r' .. n) end
     end
-    if not until_ms then kept[#kept + 1] = {request, claim} end
-  end
-  if #kept < tonumber(count) then
-    call('UNLINK', batch)
-    if #kept == 0 then return {0, wait} end
-    for at, job in ipairs(kept) do call('HSET', batch, 'r' .. at - 1, job[1]) end
+    if #kept < count then
+      call('UNLINK', batch)
+      if #kept == 0 then return {0, wait, 0} end
+      for at, request in ipairs(kept) do call('HSET', batch, 'r' .. at - 1, request) end
+      count = #kept
+    end
   end
   local submitted = text(now_usec())
-  call('HSET', batch, 'force', force, 'ready', once, 'home', home, 'submitted', submitted, 'count', #kept,
-       'left', #kept, 'running', 0, 'keep', keep, 'ttl', ttl)
+  call('HSET', batch, 'force', force, 'ready', once, 'home', home, 'submitted', submitted, 'count', count,
+       'left', count, 'running', 0, 'keep', keep, 'ttl', ttl, 'fed', 0)
   call('PERSIST', batch)
   call('ZADD', key('batches'), submitted, id)
-  call('HINCRBY', counts, 'waiting', #kept)
+  call('HINCRBY', counts, 'waiting', count)
+  call('ZADD', key('unfed'), submitted, id)
   event('batch', id)
-  if #kept == 0 then end_batch(id) end
-  for at, job in ipairs(kept) do
-    local name = id .. ':' .. at - 1
-    local owner = call('HGET', key('claims'), job[2])
-    if not owner or not is_alive(owner) then call('HSET', key('claims'), job[2], name) end
-    -- A faulty ticket cannot be told apart from another machine's of the same name.
-    local faulty = cjson.decode(job[1]).fault
-    enqueue(faulty and home_stream(home) or base, name)
-  end
-  return {#kept, wait}
+  if count == 0 then end_batch(id) end
+  return {count, wait, feed(id, once == '1' and count or SLICE)}
 end
+
+-- More of a batch that was submitted; returns how many are left.
+function commands.feed(id) return is_held() and 0 or feed(id, SLICE) end
 
 local function wake(now)
   local resting = key('rest')
@@ -293,6 +333,8 @@ end
 function commands.next(consumer, home, load_id)
   local due = wake(now_ms())
   if is_held() then return due end
+  local unfed = call('ZRANGE', key('unfed'), 0, 0)
+  if unfed[1] then feed(unfed[1], SLICE) end
   local streams = home ~= '' and {home_stream(home), base} or {base}
   for _, stream in ipairs(streams) do
     for _ = 1, 1000 do
@@ -314,9 +356,26 @@ function commands.take(stream, entry, consumer, load_id)
   return take(stream, entry, consumer, load_id) or -1
 end
 
+-- Consumers that have nothing and have not asked for long are those of workers that
+-- ended without a word; one that does come back is made again. (XINFO may be forbidden.)
+local function sweep(stream, idle_ms)
+  local found = redis.pcall('XINFO', 'CONSUMERS', stream, GROUP)
+  local left = 64
+  if type(found) ~= 'table' or found.err then return end
+  for _, consumer in ipairs(found) do
+    local told = {}
+    for at = 1, #consumer, 2 do told[consumer[at]] = consumer[at + 1] end
+    if left > 0 and told.pending == 0 and told.idle > idle_ms then
+      call('XGROUP', 'DELCONSUMER', stream, GROUP, told.name)
+      left = left - 1
+    end
+  end
+end
+
 -- What is pending in the streams that `home` takes from ("*": in all): {stream, entry, consumer, idle}.
--- Loads that only a directory that nobody has seen for long could do are ended.
-function commands.look(home)
+-- Loads that only a directory that nobody has seen for long could do are ended; consumers that
+-- have not asked for `idle_ms` and hold nothing are forgotten.
+function commands.look(home, idle_ms)
   local now, pending = now_ms(), {}
   local streams = {base}
   if home == '*' then
@@ -332,6 +391,11 @@ function commands.look(home)
     end
   end
   local looked = tonumber(call('HGET', key('counts'), 'looked')) or 0
+  local swept = tonumber(call('HGET', key('counts'), 'swept')) or 0
+  if now - swept > tonumber(idle_ms) then
+    for _, stream in ipairs(streams) do sweep(stream, tonumber(idle_ms)) end
+    call('HSET', key('counts'), 'swept', text(now))
+  end
   if now - looked > UNSEEN_MS then -- who sees a directory could not say so: they get their time anew
     for _, any in ipairs(call('ZRANGE', key('homes'), 0, -1)) do call('ZADD', key('homes'), 'XX', text(now), any) end
   end
@@ -382,7 +446,7 @@ function commands.finish(job, token, stream, entry, verdict, json, failure, ...)
   local answer = standing(job, token)
   if answer ~= 'mine' then return answer end
   local id, n = parts(job)
-  local claim = cjson.decode(call('HGET', key('batch:' .. id), 'r' .. n)).claim
+  local claim = request_of(key('batch:' .. id), n).claim
   local pause = key('pause:' .. claim)
   if verdict == 'pause' then
     local failures = tonumber((call('GET', pause) or '0'):match('^%d+')) + 1
@@ -438,7 +502,7 @@ function commands.drop(consumer)
   for _, home in ipairs(call('ZRANGE', key('homes'), 0, -1)) do streams[#streams + 1] = home_stream(home) end
   for _, stream in ipairs(streams) do
     ensure(stream)
-    local read = call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', 500, 'STREAMS', stream, '>')
+    local read = call('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', SLICE, 'STREAMS', stream, '>')
     for _, found in ipairs(read and read[1][2] or {}) do
       drop(found[2][2])
       remove(stream, found[1])
@@ -446,18 +510,23 @@ function commands.drop(consumer)
     end
     pcall(call, 'XGROUP', 'DELCONSUMER', stream, GROUP, consumer)
   end
-  for _, member in ipairs(call('ZRANGE', key('rest'), 0, 499)) do
+  local unfed = call('ZRANGE', key('unfed'), 0, 0)[1]
+  if unfed then
+    feed(unfed, SLICE)
+    dropped = dropped + 1 -- come again
+  end
+  for _, member in ipairs(call('ZRANGE', key('rest'), 0, SLICE - 1)) do
     drop(member:match('^%S+'))
     call('ZREM', key('rest'), member)
     dropped = dropped + 1
   end
   for _, replica in ipairs(call('SMEMBERS', key('behind'))) do
     local list = key('behind:' .. replica)
-    for _, waiting in ipairs(call('LRANGE', list, 0, 499)) do
+    for _, waiting in ipairs(call('LRANGE', list, 0, SLICE - 1)) do
       drop(waiting:match('^%S+'))
       dropped = dropped + 1
     end
-    call('LTRIM', list, 500, -1)
+    call('LTRIM', list, SLICE, -1)
     if call('EXISTS', list) == 0 then call('SREM', key('behind'), replica) end
   end
   return {dropped, tonumber(call('HGET', key('counts'), 'running') or 0)}

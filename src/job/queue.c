@@ -181,6 +181,19 @@ static bool send_batch(struct slc_queue *queue, struct slc_redis *redis, struct 
     return slc_script_read(redis, queue->base, argc, argv, ret, error);
 }
 
+/* The rest of a large batch, slice by slice, so that Redis has others' turn in between.
+ * Workers do it where this process cannot (any more). */
+static void feed(struct slc_queue *queue, struct slc_redis *redis, const char *id, int64_t left)
+{
+    while (left > 0) {
+        SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+
+        if (!slc_script_call(redis, queue->base, &reply, NULL, SLC_STR("feed"), slc_str_from(id)))
+            return;
+        left = reply->type == SLC_REPLY_INTEGER ? reply->integer : 0;
+    }
+}
+
 static bool read_receipt(const struct slc_reply *reply, const char *id,
                          struct slc_queue_receipt *receipt, struct slc_error *error)
 {
@@ -235,8 +248,11 @@ static bool submit(struct slc_queue *queue, const char *id,
         good = send_batch(queue, redis, slc_buf_view(&key), submission,
                           sizeof(argv) / sizeof(argv[0]), argv, &reply, error);
     }
+    good = good && read_receipt(reply, id, receipt, error);
+    if (good && reply->count > 2)
+        feed(queue, redis, id, reply->items[2].integer);
     slc_redis_pool_give(queue->pool, redis);
-    return good && read_receipt(reply, id, receipt, error);
+    return good;
 }
 
 bool slc_queue_submit(struct slc_queue *queue, const struct slc_queue_submission *submission,
@@ -247,6 +263,9 @@ bool slc_queue_submit(struct slc_queue *queue, const struct slc_queue_submission
     struct slc_listener *listener = NULL;
     char id[SLC_BATCH_ID_BYTES];
 
+    if (submission->once && submission->count > SLC_QUEUE_ONCE_MAX)
+        return slc_fail(error, SLC_ERR_INTERNAL, "more than %d loads are asked for at once",
+                        SLC_QUEUE_ONCE_MAX);
     if (submission->once && submission->count == 0) {
         if (receipt)
             *receipt = got;
@@ -374,7 +393,7 @@ bool slc_queue_counts(struct slc_queue *queue, struct slc_queue_counts *ret_coun
 static bool reap(struct slc_queue *queue, struct slc_redis *redis, struct slc_error *error)
 {
     SLC_CLEANUP(slc_pending_release) struct slc_pending_list list = {0};
-    bool good = slc_pending_look(redis, queue->base, "*", &list, error);
+    bool good = slc_pending_look(redis, queue->base, "*", queue->options.lease_ms, &list, error);
 
     for (size_t i = 0; good && i < list.count; i++)
         if (slc_pending_is_dead(&list.items[i], queue->options.lease_ms))

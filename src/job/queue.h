@@ -114,6 +114,8 @@ struct slc_queue_request {
     const struct slc_error *fault;   /* the ticket is faulty: only mark it; NULL: it is not */
 };
 
+enum { SLC_QUEUE_ONCE_MAX = 250 };
+
 struct slc_queue_submission {
     const struct slc_queue_request *requests;
     size_t count; /* an empty batch is over at once */
@@ -121,7 +123,7 @@ struct slc_queue_submission {
     /* Leave out the tickets for which a load waits or runs already, whoever asked
      * for it, and those whose last load failed without a verdict a short while
      * ago (the pauses grow with each failure in a row): for who looks at the
-     * directory again and again. */
+     * directory again and again. At most SLC_QUEUE_ONCE_MAX, which are one step for Redis. */
     bool once;
     /* Called once, from a thread of the queue, when all is over: with the batch,
      * which is whole and stays until the call returns, or with NULL when the queue

@@ -107,8 +107,15 @@ static bool fill_job(struct slc_job *job, char kind, struct slc_str value, struc
 
     switch (kind) {
     case 'r':
-        if (!slc_record_parse(value, &record, error))
-            return false;
+        if (!slc_record_parse(value, &record, NULL)) { /* the others can be seen all the same */
+            record = (struct slc_record){.ticket_name = strdup("(unreadable)"),
+                                         .file_name = strdup(""),
+                                         .replica = strdup("")};
+            if (!record.ticket_name || !record.file_name || !record.replica) {
+                slc_record_release(&record);
+                return no_memory(error);
+            }
+        }
         free(job->ticket_name);
         free(job->file_name);
         free(job->replica);

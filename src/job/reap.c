@@ -6,13 +6,18 @@
 #include "job/script.h"
 #include "load/owner.h"
 
-bool slc_pending_look(struct slc_redis *redis, const char *base, const char *home,
+/* A worker asks every second or renews what it has four times a lease. */
+enum { LEASES_UNSEEN = 4 };
+
+bool slc_pending_look(struct slc_redis *redis, const char *base, const char *home, int64_t lease_ms,
                       struct slc_pending_list *ret_list, struct slc_error *error)
 {
     SLC_AUTO_REPLY struct slc_reply *reply = NULL;
     struct slc_pending_list list = {0};
+    char idle[SLC_NUM_TEXT_BYTES];
 
-    if (!slc_script_call(redis, base, &reply, error, SLC_STR("look"), slc_str_from(home)))
+    if (!slc_script_call(redis, base, &reply, error, SLC_STR("look"), slc_str_from(home),
+                         slc_script_number(idle, LEASES_UNSEEN * lease_ms)))
         return false;
     list.items = calloc(reply->count + 1, sizeof(*list.items));
     if (!list.items)

@@ -22,9 +22,10 @@ struct slc_pending_list {
 };
 
 /* What is pending in the streams that `home` ("": none, "*": all) takes from,
- * and not renewed at this very moment. Also says that this home is looked after.
+ * and not renewed at this very moment. Also says that this home is looked after, and forgets
+ * consumers that hold nothing and have not been heard of for some leases.
  * Errors: those of redis/, MEMORY. */
-bool slc_pending_look(struct slc_redis *redis, const char *base, const char *home,
+bool slc_pending_look(struct slc_redis *redis, const char *base, const char *home, int64_t lease_ms,
                       struct slc_pending_list *ret_list, struct slc_error *error);
 void slc_pending_release(struct slc_pending_list *list);
 

@@ -6,17 +6,14 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "base/digest.h"
 #include "base/time.h"
 #include "job/queue_internal.h"
-#include "job/reap.h"
 #include "job/script.h"
 #include "job/worker_internal.h"
 
 enum {
     THREADS_MAX = 64,
     ATTEMPTS_DEFAULT = 3,
-    BLOCK_MS = 1000, /* and so often loads of the dead are looked for */
     FIRST_PAUSE_MS = 20,
     LAST_PAUSE_MS = 2000,
     HURRY_LOOK_USEC = 100000,
@@ -106,9 +103,8 @@ static bool conclude(struct slc_worker_thread *thread, size_t argc, const struct
     }
 }
 
-/* Give it back, to be tried after so many milliseconds by who sees `home`. */
-static void rest(struct slc_worker_thread *thread, const struct slc_taken *taken, int64_t wait_ms,
-                 struct slc_str home, const struct slc_ticket_try *attempt)
+void slc_worker_rest(struct slc_worker_thread *thread, const struct slc_taken *taken,
+                     int64_t wait_ms, struct slc_str home, const struct slc_ticket_try *attempt)
 {
     SLC_AUTO_BUF struct slc_buf settle = {0};
     char number[SLC_NUM_TEXT_BYTES];
@@ -259,7 +255,7 @@ static void settle_account(struct slc_worker_thread *thread, const struct slc_ta
         return;
     }
     if (report->outcome == SLC_TICKET_OUTCOME_PASS) {
-        rest(thread, taken, 0, SLC_STR("-"), NULL);
+        slc_worker_rest(thread, taken, 0, SLC_STR("-"), NULL);
         return;
     }
     if (report->outcome == SLC_TICKET_OUTCOME_WAIT && !cancelled) {
@@ -267,7 +263,8 @@ static void settle_account(struct slc_worker_thread *thread, const struct slc_ta
         bool lagging;
 
         slc_inbox_home(worker->options.inbox, home, &lagging);
-        rest(thread, taken, report->wait_ms > 0 ? report->wait_ms : 1, slc_str_from(home), attempt);
+        slc_worker_rest(thread, taken, report->wait_ms > 0 ? report->wait_ms : 1,
+                        slc_str_from(home), attempt);
         return;
     }
     if (report->outcome == SLC_TICKET_OUTCOME_WAIT) {
@@ -276,12 +273,26 @@ static void settle_account(struct slc_worker_thread *thread, const struct slc_ta
     }
     if (cancelled && !held && report->outcome == SLC_TICKET_OUTCOME_FAILED &&
         report->error.code == SLC_ERR_CANCELLED) {
-        rest(thread, taken, 0, (struct slc_str){"", 0}, NULL);
+        slc_worker_rest(thread, taken, 0, (struct slc_str){"", 0}, NULL);
         return;
     }
     if (hook->on_finished)
         hook->on_finished(hook->state, attempt->ticket_name, taken->record.replica, report);
     finish(thread, taken, report);
+}
+
+/* What it is about cannot be read here; another version of sluice may be able to, and
+ * takes it over when the lease runs out. After the last attempt it has failed. */
+static void give_up(struct slc_worker_thread *thread, const struct slc_taken *taken)
+{
+    struct slc_worker *worker = thread->worker;
+    struct slc_ticket_report report = {.outcome = SLC_TICKET_OUTCOME_FAILED,
+                                       .status = SLC_TICKET_FAILED,
+                                       .error = taken->unreadable};
+
+    slc_worker_tell(worker, SLC_WORKER_UNREADABLE, taken->job.data, &taken->unreadable);
+    if (taken->attempts >= worker->options.attempts)
+        finish(thread, taken, &report);
 }
 
 static void run_load(struct slc_worker_thread *thread, struct slc_taken *taken)
@@ -291,6 +302,10 @@ static void run_load(struct slc_worker_thread *thread, struct slc_taken *taken)
     struct slc_ticket_try attempt;
     struct slc_error exhausted = {0};
 
+    if (taken->unreadable.code != SLC_ERR_NONE) {
+        give_up(thread, taken);
+        return;
+    }
     if (taken->retaken)
         slc_worker_tell(worker, SLC_WORKER_RETAKEN, taken->record.ticket_name, NULL);
     fill_attempt(thread, taken, is_exhausted(worker, taken, &exhausted) ? &exhausted : NULL,
@@ -303,184 +318,7 @@ static void run_load(struct slc_worker_thread *thread, struct slc_taken *taken)
     end(thread);
 }
 
-/* ---- Taking ----------------------------------------------------------------------- */
-
-/* An answer of take(): a load, or something else. False when it could not be
- * read; `taken->reply` NULL: no load. Takes the reply over. */
-static bool read_taken(struct slc_reply *reply, const char *load_id, struct slc_taken *taken,
-                       struct slc_error *error)
-{
-    if (reply->type == SLC_REPLY_ARRAY)
-        return slc_taken_parse(reply, load_id, taken, error);
-    slc_reply_free(reply);
-    return true;
-}
-
-/* Loads of workers that are gone, every second or so. */
-static bool look(struct slc_worker_thread *thread, const char *home, const char *load_id,
-                 struct slc_taken *taken, struct slc_error *error)
-{
-    struct slc_worker *worker = thread->worker;
-    SLC_CLEANUP(slc_pending_release) struct slc_pending_list list = {0};
-    int64_t now = slc_monotonic_usec(), lease_ms = worker->options.lease_ms;
-
-    if (thread->look_usec && now - thread->look_usec < BLOCK_MS * INT64_C(1000))
-        return true;
-    thread->look_usec = now;
-    if (!slc_pending_look(thread->redis, worker->base, home, &list, error))
-        return false;
-    for (size_t i = 0; i < list.count && !taken->reply; i++) {
-        struct slc_reply *reply = NULL;
-
-        if (!slc_pending_is_dead(&list.items[i], now < thread->claim_usec ? INT64_MAX : lease_ms))
-            continue;
-        if (!slc_pending_claim(thread->redis, worker->base, &list.items[i], worker->name, load_id,
-                               &reply, error) ||
-            !read_taken(reply, load_id, taken, error))
-            return false;
-    }
-    return true;
-}
-
-static bool next(struct slc_worker_thread *thread, const char *home, const char *load_id,
-                 struct slc_taken *taken, int64_t *ret_due_ms, struct slc_error *error)
-{
-    struct slc_worker *worker = thread->worker;
-    struct slc_reply *reply = NULL;
-
-    if (!slc_script_call(thread->redis, worker->base, &reply, error, SLC_STR("next"),
-                         slc_str_from(worker->name), slc_str_from(home), slc_str_from(load_id)))
-        return false;
-    *ret_due_ms = reply->type == SLC_REPLY_INTEGER ? reply->integer : -1;
-    return read_taken(reply, load_id, taken, error);
-}
-
-/* False when the worker stops. */
-static bool enter_wait(struct slc_worker_thread *thread)
-{
-    struct slc_worker *worker = thread->worker;
-    const struct slc_transport *transport;
-    struct slc_stream *stream = slc_redis_stream(thread->redis, &transport);
-    bool go;
-
-    pthread_mutex_lock(&worker->lock);
-    go = !worker->stopping;
-    thread->blocked_fd = stream ? stream->fd : -1;
-    pthread_mutex_unlock(&worker->lock);
-    return go;
-}
-
-static void leave_wait(struct slc_worker_thread *thread)
-{
-    pthread_mutex_lock(&thread->worker->lock);
-    thread->blocked_fd = -1;
-    pthread_mutex_unlock(&thread->worker->lock);
-}
-
-/* The first of what was read becomes ours, others go back. */
-static bool take_read(struct slc_worker_thread *thread, const struct slc_reply *read,
-                      const char *load_id, struct slc_taken *taken, struct slc_error *error)
-{
-    struct slc_worker *worker = thread->worker;
-    const struct slc_reply *entries;
-    struct slc_str stream;
-
-    for (size_t i = 0; slc_script_entries(read, i, &stream, &entries); i++) {
-        struct slc_taken another = {0};
-        struct slc_reply *reply = NULL;
-
-        if (entries->count < 1 || entries->items[0].count < 1)
-            continue;
-        if (!slc_script_call(thread->redis, worker->base, &reply, error, SLC_STR("take"), stream,
-                             entries->items[0].items[0].text, slc_str_from(worker->name),
-                             slc_str_from(load_id)) ||
-            !read_taken(reply, load_id, &another, error))
-            return false;
-        if (!taken->reply) {
-            *taken = another;
-        } else if (another.reply) {
-            rest(thread, &another, 0, (struct slc_str){"", 0}, NULL);
-            slc_taken_release(&another);
-        }
-    }
-    return true;
-}
-
-/* The stream, or its group, has gone while it was waited in. */
-static bool lost_stream(const struct slc_reply *reply)
-{
-    struct slc_str text = reply->text;
-
-    return reply->type == SLC_REPLY_ERROR &&
-           ((text.len >= 7 && memcmp(text.data, "NOGROUP", 7) == 0) ||
-            (text.len >= 9 && memcmp(text.data, "UNBLOCKED", 9) == 0));
-}
-
-/* Wait in Redis for a load, at most until one that rests is due. */
-static bool wait_for_load(struct slc_worker_thread *thread, const char *home, const char *load_id,
-                          int64_t due_ms, struct slc_taken *taken, struct slc_error *error)
-{
-    struct slc_worker *worker = thread->worker;
-    int64_t block_ms = due_ms >= 0 && due_ms < BLOCK_MS ? due_ms + 1 : BLOCK_MS;
-    SLC_AUTO_REPLY struct slc_reply *read = NULL;
-    SLC_AUTO_BUF struct slc_buf own = {0};
-    char number[SLC_NUM_TEXT_BYTES];
-    struct slc_str argv[13] = {SLC_STR("XREADGROUP"), SLC_STR("GROUP"),
-                               SLC_STR("load"),       slc_str_from(worker->name),
-                               SLC_STR("COUNT"),      SLC_STR("1"),
-                               SLC_STR("BLOCK"),      slc_script_number(number, block_ms),
-                               SLC_STR("STREAMS")};
-    size_t argc = 9;
-    bool good;
-
-    slc_buf_printf(&own, "%s:home:%s", worker->base, home);
-    if (own.failed)
-        return slc_fail(error, SLC_ERR_MEMORY, "no memory to wait for loads");
-    if (home[0])
-        argv[argc++] = slc_buf_view(&own);
-    argv[argc++] = slc_str_from(worker->base);
-    if (home[0])
-        argv[argc++] = SLC_STR(">");
-    argv[argc++] = SLC_STR(">");
-    if (!enter_wait(thread)) {
-        leave_wait(thread);
-        return true;
-    }
-    slc_redis_set_timeout(thread->redis, worker->options.timeout_ms + block_ms);
-    good = slc_redis_append(thread->redis, argc, argv, error) &&
-           slc_redis_read(thread->redis, &read, error);
-    leave_wait(thread);
-    slc_redis_set_timeout(thread->redis, worker->options.timeout_ms);
-    if (good && lost_stream(read)) {
-        thread->look_usec = 0; /* which makes it again */
-        return true;
-    }
-    return good && slc_reply_check(read, slc_redis_where(thread->redis), error) &&
-           take_read(thread, read, load_id, taken, error);
-}
-
-/* The next load, or none after a while. False when Redis failed. */
-static bool take(struct slc_worker_thread *thread, struct slc_taken *taken, struct slc_error *error)
-{
-    char home[SLC_INBOX_HOME_BYTES], load_id[SLC_LOAD_ID_BYTES];
-    unsigned char random[(SLC_LOAD_ID_BYTES - 1) / 2];
-    int64_t due_ms = -1;
-    bool lagging;
-
-    if (!slc_random_bytes(random, sizeof(random), error))
-        return false;
-    slc_hex_encode(random, sizeof(random), load_id);
-    slc_inbox_home(thread->worker->options.inbox, home, &lagging);
-    pthread_mutex_lock(&thread->worker->lock);
-    memcpy(thread->worker->home, home, sizeof(home));
-    pthread_mutex_unlock(&thread->worker->lock);
-    if (!look(thread, home, load_id, taken, error))
-        return false;
-    if (taken->reply)
-        return true;
-    return next(thread, home, load_id, taken, &due_ms, error) &&
-           (taken->reply || wait_for_load(thread, home, load_id, due_ms, taken, error));
-}
+/* ---- The threads -------------------------------------------------------------------- */
 
 static bool is_stopping(struct slc_worker *worker)
 {
@@ -528,7 +366,8 @@ static void *work(void *argument)
         struct slc_taken taken = {0};
         struct slc_error why = {0};
 
-        if (!connect_again(thread, &why) || !refresh(thread) || !take(thread, &taken, &why)) {
+        if (!connect_again(thread, &why) || !refresh(thread) ||
+            !slc_worker_take(thread, &taken, &why)) {
             slc_taken_release(&taken);
             if (is_stopping(worker))
                 break;

@@ -44,6 +44,9 @@ enum slc_worker_event {
     SLC_WORKER_BACK,    /* it can be again */
     SLC_WORKER_RETAKEN, /* a load of a worker that is gone was taken over */
     SLC_WORKER_LOST,    /* a load was taken over by another worker and is stopped here */
+    /* What Redis has of a load says nothing one can read; `ticket_name` is the load's own
+     * name. It waits for a worker that can, and fails after the last attempt. */
+    SLC_WORKER_UNREADABLE,
 };
 
 struct slc_worker_hook {

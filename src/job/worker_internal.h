@@ -20,10 +20,11 @@ struct slc_taken {
     int64_t redis_usec; /* Redis' clock at the taking, and ours */
     int64_t taken_usec;
     struct slc_record record;
+    struct slc_error unreadable; /* why there is no record */
 };
 
-/* Takes the reply over, whatever comes of it. Errors: SERVER, those of
- * slc_record_parse(). */
+/* Takes the reply over, whatever comes of it. A load that says nothing
+ * one can read is one, too. Errors: SERVER. */
 bool slc_taken_parse(struct slc_reply *reply, const char *load_id, struct slc_taken *ret_taken,
                      struct slc_error *error);
 void slc_taken_release(struct slc_taken *taken);
@@ -71,6 +72,12 @@ struct slc_worker {
     char home[SLC_INBOX_HOME_BYTES]; /* as it was when last a load was looked for */
 };
 
+/* worker_take.c */
+
+/* The next load, or none (`taken->reply` NULL) after a while. False when Redis failed. */
+bool slc_worker_take(struct slc_worker_thread *thread, struct slc_taken *taken,
+                     struct slc_error *error);
+
 /* worker_lease.c */
 
 /* The thread that renews leases and says how far loads are. */
@@ -91,6 +98,10 @@ bool slc_worker_connect(struct slc_worker *worker, struct slc_redis **redis,
                         struct slc_error *error);
 /* Tell AWAY or BACK when that is new. */
 void slc_worker_note(struct slc_worker *worker, const struct slc_error *error);
+/* Give a load back, to be tried after so many milliseconds by who sees `home` (jobs.lua,
+ * rest); `attempt` may be NULL. */
+void slc_worker_rest(struct slc_worker_thread *thread, const struct slc_taken *taken,
+                     int64_t wait_ms, struct slc_str home, const struct slc_ticket_try *attempt);
 /* False when the time is over or all is to end at once. */
 bool slc_worker_pause(struct slc_worker_thread *thread, int64_t *pause_ms, int64_t deadline_usec);
 void slc_worker_tell(struct slc_worker *worker, enum slc_worker_event event,

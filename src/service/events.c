@@ -179,6 +179,11 @@ void slc_service_log_worker(void *state, enum slc_worker_event event, const char
         slc_log(SLC_LOG_WARNING, "a load was taken over by another worker and is stopped here",
                 SLC_LOG_TEXT_FIELD("ticket", name));
         break;
+    case SLC_WORKER_UNREADABLE:
+        slc_log(SLC_LOG_ERROR, "what Redis has of a load cannot be read",
+                SLC_LOG_TEXT_FIELD("load", name),
+                SLC_LOG_TEXT_FIELD("reason", describe(error, text)));
+        break;
     }
 }
 

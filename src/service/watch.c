@@ -24,7 +24,7 @@ static const int64_t always_usec = 30 * SLC_USEC_PER_SEC;
 enum {
     REST_FACTOR = 4, /* reading takes at most one part in so many of the time */
     NAMES_MAX = 256, /* more at once, and the directory is read as a whole */
-    BATCH_MAX = 500,
+    BATCH_MAX = SLC_QUEUE_ONCE_MAX,
 };
 
 struct slc_watch {

@@ -84,6 +84,8 @@ static bool check_watched(struct slc_store_load *load, struct replaced *replaced
     struct slc_redis *redis = load->redis;
     SLC_AUTO_REPLY struct slc_reply *announced = NULL;
     struct slc_reply *held[N_HELD] = {0};
+    const struct slc_store_type keys[] = {{load->options.registry_key, "list"},
+                                          {load->options.name, "hash"}};
     bool good;
 
     good = slc_redis_append_call(redis, error, SLC_STR("WATCH"), load->lease_key, load->staging_key,
@@ -98,8 +100,9 @@ static bool check_watched(struct slc_store_load *load, struct replaced *replaced
                           load->options.load_id) &&
            judge(load, held, announced, replaced, error) &&
            /* A command that fails inside of EXEC does not undo the ones before it. */
-           slc_store_expect_type(load->home, load->options.registry_key, "list", error) &&
-           slc_store_expect_type(redis, load->options.name, "hash", error);
+           (load->own ? slc_store_expect_types(load->home, keys, 1, error) &&
+                            slc_store_expect_types(redis, keys + 1, 1, error)
+                      : slc_store_expect_types(redis, keys, 2, error));
     for (size_t i = 0; i < N_HELD; i++)
         slc_reply_free(held[i]);
     return good;

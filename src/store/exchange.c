@@ -154,19 +154,34 @@ bool slc_store_is_wrong_type(const struct slc_reply *reply)
            memcmp(reply->text.data, "WRONGTYPE", 9) == 0;
 }
 
-bool slc_store_expect_type(struct slc_redis *redis, struct slc_str key, const char *type,
-                           struct slc_error *error)
+static bool expect_type(const struct slc_store_type *wanted, const struct slc_reply *reply,
+                        struct slc_error *error)
 {
-    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+    struct slc_str key = wanted->key;
 
-    if (!slc_redis_call(redis, &reply, error, SLC_STR("TYPE"), key))
-        return false;
-    if (slc_reply_is(reply, "none") || slc_reply_is(reply, type))
+    if (slc_reply_is(reply, "none") || slc_reply_is(reply, wanted->type))
         return true;
     return slc_fail(error, SLC_ERR_CONFLICT,
                     "the Redis key \"%.*s\" holds a %.*s, where a %s would stand; rename or remove "
                     "it, or choose another name",
-                    key.len > 200 ? 200 : (int)key.len, key.data, SLC_STR_ARG(reply->text), type);
+                    key.len > 200 ? 200 : (int)key.len, key.data, SLC_STR_ARG(reply->text),
+                    wanted->type);
+}
+
+bool slc_store_expect_types(struct slc_redis *redis, const struct slc_store_type *keys, size_t n,
+                            struct slc_error *error)
+{
+    struct slc_reply *replies[SLC_STORE_TYPES_MAX] = {0};
+    bool good = n <= SLC_STORE_TYPES_MAX;
+
+    for (size_t i = 0; good && i < n; i++)
+        good = slc_redis_append_call(redis, error, SLC_STR("TYPE"), keys[i].key);
+    good = slc_store_replies(redis, good, replies, n, error);
+    for (size_t i = 0; i < n; i++) {
+        good = good && expect_type(&keys[i], replies[i], error);
+        slc_reply_free(replies[i]);
+    }
+    return good;
 }
 
 /* Measured: Redis 7.0 takes about 300 bytes a microsecond, with all that belongs

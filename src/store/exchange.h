@@ -60,9 +60,15 @@ bool slc_store_exec(struct slc_redis *redis, bool good, bool *ret_done,
  * say nothing of the key. */
 bool slc_store_is_wrong_type(const struct slc_reply *reply);
 
-/* CONFLICT unless `key` is of the type ("hash", "list") or not there. */
-bool slc_store_expect_type(struct slc_redis *redis, struct slc_str key, const char *type,
-                           struct slc_error *error);
+/* CONFLICT unless each key is of its type ("hash", "list") or not there; at most
+ * SLC_STORE_TYPES_MAX, in one round trip. */
+struct slc_store_type {
+    struct slc_str key;
+    const char *type;
+};
+enum { SLC_STORE_TYPES_MAX = 6 };
+bool slc_store_expect_types(struct slc_redis *redis, const struct slc_store_type *keys, size_t n,
+                            struct slc_error *error);
 
 enum { SLC_STORE_BLOCK_USEC = 1000 };
 

@@ -33,8 +33,8 @@ bool slc_lease_keep(struct slc_store_load *load, struct slc_error *error);
 /* The answer to a renewal, if `command` was one. */
 bool slc_lease_answered(struct slc_store_load *load, int64_t command, int64_t value);
 
-/* With all rows written: have it for its full time, again if it ran out and
- * nobody took it since. CONFLICT when somebody did. */
+/* With all rows written: have it for most of its time, again if it ran out and nobody
+ * took it since. CONFLICT when somebody did. */
 bool slc_lease_regain(struct slc_store_load *load, struct slc_error *error);
 
 /* CONFLICT: the load is not the one that may replace the replica. */

@@ -44,12 +44,18 @@ static bool copy_options(struct slc_store_load *load, const struct slc_store_loa
  * rows are sent, not after. */
 static bool check_places(struct slc_store_load *load, struct slc_error *error)
 {
-    return slc_store_expect_type(load->home, load->options.registry_key, "list", error) &&
-           slc_store_expect_type(load->home, load->staging_hash, "hash", error) &&
-           slc_store_expect_type(load->redis, load->lease_key, "string", error) &&
-           slc_store_expect_type(load->home, load->garbage_hash, "hash", error) &&
-           slc_store_expect_type(load->redis, load->options.name, "hash", error) &&
-           slc_store_expect_type(load->redis, load->meta_key, "hash", error);
+    /* First those at home, then those of the replica: on a cluster they are in two places. */
+    const struct slc_store_type keys[] = {
+        {load->options.registry_key, "list"}, {load->staging_hash, "hash"},
+        {load->garbage_hash, "hash"},         {load->lease_key, "string"},
+        {load->options.name, "hash"},         {load->meta_key, "hash"}};
+
+    if (!load->own)
+        return slc_store_expect_types(load->redis, keys, 6, error);
+    for (size_t i = 0; i < 3; i++) /* nor need these be in one slot */
+        if (!slc_store_expect_types(load->home, &keys[i], 1, error))
+            return false;
+    return slc_store_expect_types(load->redis, &keys[3], 3, error);
 }
 
 /* What a try of this load that lost its connection has left. */

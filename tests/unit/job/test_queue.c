@@ -24,7 +24,7 @@ struct bench {
     int begun, over, finished;
     int growing;
     bool open;
-    int retaken, lost;
+    int retaken, lost, unreadable;
     char earlier[256]; /* of the attempt that was begun last */
     char fault[sizeof(((struct slc_error *)0)->message)];
     bool may_end; /* what the last load was told when it asked */
@@ -130,6 +130,7 @@ static void on_event(void *state, enum slc_worker_event event, const char *ticke
     pthread_mutex_lock(&bench->lock);
     bench->retaken += event == SLC_WORKER_RETAKEN;
     bench->lost += event == SLC_WORKER_LOST;
+    bench->unreadable += event == SLC_WORKER_UNREADABLE;
     pthread_cond_broadcast(&bench->changed);
     pthread_mutex_unlock(&bench->lock);
 }
@@ -266,7 +267,7 @@ static struct slc_queue_counts counts_of(struct bench *bench)
 /* Nothing is left of loads but what is kept for those who ask about them. */
 static void expect_clean(struct bench *bench)
 {
-    static const char *const gone[] = {"busy", "claims", "running", "rest", "behind"};
+    static const char *const gone[] = {"busy", "claims", "running", "rest", "behind", "unfed"};
     SLC_AUTO_REPLY struct slc_reply *length = NULL;
 
     for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
@@ -421,6 +422,220 @@ static void count_batch(void *state, const struct slc_batch *batch)
 {
     assert_true(batch->count > 0);
     ++*(int *)state;
+}
+
+enum { MANY = 1100 };
+
+/* MANY loads of as many replicas. */
+static void submit_many(struct bench *bench, struct slc_queue_receipt *receipt)
+{
+    static struct slc_queue_request requests[MANY];
+    static char names[MANY][16];
+    struct slc_queue_submission submission = {
+        .requests = requests, .count = MANY, .on_done = on_done, .done_state = bench};
+    struct slc_error error = {0};
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof(names[i]), "t%d", i);
+        requests[i] = (struct slc_queue_request){.ticket_name = names[i], .replica = names[i]};
+    }
+    assert_ok(slc_queue_submit(bench->queue, &submission, receipt, &error), error);
+}
+
+static int64_t length_of(struct bench *bench, const char *command, const char *key)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+
+    assert_true(
+        slc_redis_call(bench->test.redis, &reply, NULL, slc_str_from(command), slc_str_from(key)));
+    return reply->integer;
+}
+
+/* What one call of the script puts into the stream is bounded; all of it is there
+ * when the submission is. */
+static void test_a_large_batch_is_put_in_by_slices(void **state)
+{
+    struct slc_queue_receipt receipt;
+    struct slc_queue_counts counts;
+    struct slc_error error = {0};
+    struct bench bench;
+
+    bench_open(&bench, state, 0, 0, 0);
+    submit_many(&bench, &receipt);
+    assert_int_equal(receipt.taken, MANY);
+    assert_int_equal(length_of(&bench, "XLEN", "{REPLICA_REGISTRY}:jobs"), MANY);
+    assert_int_equal(length_of(&bench, "EXISTS", "{REPLICA_REGISTRY}:jobs:unfed"), 0);
+    assert_int_equal(length_of(&bench, "HLEN", "{REPLICA_REGISTRY}:jobs:claims"), MANY);
+    counts = counts_of(&bench);
+    assert_int_equal(counts.waiting, MANY);
+    /* One who drops them needs several calls, too. */
+    assert_ok(slc_queue_hold(bench.queue, &error), error);
+    wait_for(&bench, &bench.done_calls, 1);
+    assert_int_equal(bench.failed, MANY);
+    slc_queue_resume(bench.queue);
+    expect_clean(&bench);
+    bench_close(&bench);
+}
+
+/* As if the submitter had died behind its first call. */
+static void stay_with_the_first_slice(struct bench *bench, const char *id)
+{
+    static const char script[] =
+        "local jobs = KEYS[1]\n"
+        "local kept = redis.call('XRANGE', jobs, '-', '+', 'COUNT', 250)\n"
+        "for _, found in ipairs(redis.call('XRANGE', jobs, '(' .. kept[250][1], '+')) do\n"
+        "  redis.call('XDEL', jobs, found[1])\n"
+        "  local n = found[2][2]:match(':(%d+)$')\n"
+        "  redis.call('HDEL', jobs .. ':claims',\n"
+        "             cjson.decode(redis.call('HGET', jobs .. ':batch:' .. ARGV[1], 'r' .. "
+        "n)).claim)\n"
+        "end\n"
+        "redis.call('HSET', jobs .. ':batch:' .. ARGV[1], 'fed', 250)\n"
+        "redis.call('ZADD', jobs .. ':unfed', 1, ARGV[1])";
+    struct slc_error error = {0};
+
+    assert_ok(slc_redis_call(bench->test.redis, NULL, &error, SLC_STR("EVAL"), SLC_STR(script),
+                             SLC_STR("1"), SLC_STR("{REPLICA_REGISTRY}:jobs"), slc_str_from(id)),
+              error);
+}
+
+static void test_workers_go_on_with_what_a_submitter_left(void **state)
+{
+    struct slc_queue_receipt receipt;
+    struct bench bench;
+
+    bench_open(&bench, state, 0, 0, 0);
+    submit_many(&bench, &receipt);
+    stay_with_the_first_slice(&bench, receipt.id);
+    start_worker(&bench, 2, 0, 0);
+    wait_for(&bench, &bench.done_calls, 1);
+    assert_int_equal(bench.failed, 0);
+    assert_int_equal(bench.begun, MANY);
+    expect_clean(&bench);
+    bench_close(&bench);
+}
+
+static void test_what_a_submitter_left_is_dropped(void **state)
+{
+    struct slc_queue_receipt receipt;
+    struct slc_error error = {0};
+    struct bench bench;
+
+    bench_open(&bench, state, 0, 0, 0);
+    submit_many(&bench, &receipt);
+    stay_with_the_first_slice(&bench, receipt.id);
+    assert_ok(slc_queue_hold(bench.queue, &error), error);
+    wait_for(&bench, &bench.done_calls, 1);
+    assert_int_equal(bench.failed, MANY);
+    slc_queue_resume(bench.queue);
+    expect_clean(&bench);
+    bench_close(&bench);
+}
+
+static void test_a_step_is_bounded(void **state)
+{
+    struct slc_queue_submission submission = {.once = true, .count = SLC_QUEUE_ONCE_MAX + 1};
+    struct slc_error error = {0};
+    struct bench bench;
+
+    bench_open(&bench, state, 0, 0, 0);
+    assert_false(slc_queue_submit(bench.queue, &submission, NULL, &error));
+    assert_int_equal(error.code, SLC_ERR_INTERNAL);
+    bench_close(&bench);
+}
+
+static void spoil(struct bench *bench, const char *id, const char *field, const char *text)
+{
+    SLC_AUTO_BUF struct slc_buf key = {0};
+    struct slc_error error = {0};
+
+    slc_buf_printf(&key, "{REPLICA_REGISTRY}:jobs:batch:%s", id);
+    assert_ok(slc_redis_call(bench->test.redis, NULL, &error, SLC_STR("HSET"), slc_buf_view(&key),
+                             slc_str_from(field), slc_str_from(text)),
+              error);
+}
+
+static void see_unreadable(void *state, const struct slc_batch *batch)
+{
+    int *seen = state;
+
+    assert_int_equal(batch->count, 3);
+    for (int64_t i = 0; i < 3; i++) {
+        const struct slc_job *job = &batch->jobs[i];
+
+        if (strcmp(job->ticket_name, "(unreadable)") != 0)
+            continue;
+        assert_int_equal(job->state, SLC_JOB_FAILED);
+        assert_non_null(strstr(job->error->message, i == 0 ? "cannot be read" : "should be"));
+        (*seen)++;
+    }
+}
+
+/* One that Redis' own script cannot read fails at once, one that only the program
+ * cannot read after the last attempt; nothing of it is taken for ever, and others are not held up.
+ */
+static void test_unreadable_records(void **state)
+{
+    struct slc_queue_receipt receipt;
+    struct slc_error error = {0};
+    struct bench bench;
+    char deep[200];
+    int seen = 0;
+
+    memset(deep, '[', 99);
+    memset(deep + 99, ']', 99);
+    deep[198] = '\0';
+    bench_open(&bench, state, 0, 0, 0);
+    SUBMIT(&bench, &receipt, "a", "b", "c");
+    spoil(&bench, receipt.id, "r0", "{\"ticket\":");
+    spoil(&bench, receipt.id, "r1", deep);
+    start_worker(&bench, 1, 200, 2);
+    wait_for(&bench, &bench.done_calls, 1);
+    assert_int_equal(bench.failed, 2);
+    assert_int_equal(bench.begun, 1);
+    assert_int_equal(bench.unreadable, 2);
+    assert_ok(slc_queue_see(bench.queue, receipt.id, see_unreadable, &seen, &error), error);
+    assert_int_equal(seen, 2);
+    bench_close(&bench);
+}
+
+/* A worker that ended without a word leaves its name in the group. */
+static void test_consumers_of_the_dead_are_forgotten(void **state)
+{
+    SLC_AUTO_REPLY struct slc_reply *left = NULL;
+    struct slc_error error = {0};
+    struct bench bench;
+    const char *base = "{REPLICA_REGISTRY}:jobs";
+
+    bench_open(&bench, state, 0, 0, 0);
+    SUBMIT(&bench, NULL, "a");
+    for (int i = 0; i < 2; i++) /* the first of them has the load */
+        assert_ok(slc_script_call(bench.test.redis, base, NULL, &error, SLC_STR("next"),
+                                  i == 0 ? SLC_STR("holds one") : SLC_STR("holds none"),
+                                  SLC_STR(""), SLC_STR("0123456789abcdef0123456789abcdef")),
+                  error);
+    for (;;) { /* until they have been idle for more than a millisecond */
+        SLC_AUTO_REPLY struct slc_reply *info = NULL;
+
+        assert_ok(slc_redis_call(bench.test.redis, NULL, &error, SLC_STR("HDEL"),
+                                 SLC_STR("{REPLICA_REGISTRY}:jobs:counts"), SLC_STR("swept")),
+                  error);
+        assert_ok(slc_script_call(bench.test.redis, base, NULL, &error, SLC_STR("look"),
+                                  SLC_STR(""), SLC_STR("1")),
+                  error);
+        assert_ok(slc_redis_call(bench.test.redis, &info, &error, SLC_STR("XINFO"),
+                                 SLC_STR("CONSUMERS"), slc_str_from(base), SLC_STR("load")),
+                  error);
+        if (info->count == 1)
+            break;
+        assert_int_equal(info->count, 2);
+    }
+    assert_ok(slc_redis_call(bench.test.redis, &left, &error, SLC_STR("XPENDING"),
+                             slc_str_from(base), SLC_STR("load"), SLC_STR("-"), SLC_STR("+"),
+                             SLC_STR("9"), SLC_STR("holds one")),
+              error);
+    assert_int_equal(left->count, 1);
+    bench_close(&bench);
 }
 
 static void test_history_is_bounded(void **state)
@@ -882,7 +1097,7 @@ static void test_homes_have_time_to_come_back(void **state)
                                      SLC_STR("1")),
                       error);
         assert_ok(slc_script_call(bench.test.redis, "{REPLICA_REGISTRY}:jobs", NULL, &error,
-                                  SLC_STR("look"), SLC_STR("")),
+                                  SLC_STR("look"), SLC_STR(""), SLC_STR("60000")),
                   error);
         assert_ok(slc_redis_call(bench.test.redis, &homes, &error, SLC_STR("EXISTS"),
                                  SLC_STR("{REPLICA_REGISTRY}:jobs:homes")),
@@ -942,7 +1157,7 @@ static void test_no_load_waits_where_nobody_looks(void **state)
                              SLC_STR("elsewhere")),
               error);
     assert_ok(slc_script_call(bench.test.redis, "{REPLICA_REGISTRY}:jobs", NULL, &error,
-                              SLC_STR("look"), SLC_STR("")),
+                              SLC_STR("look"), SLC_STR(""), SLC_STR("60000")),
               error);
     assert_int_equal(counts_of(&bench).failed, 1);
     wait_for(&bench, &bench.done_calls, 1);
@@ -1004,6 +1219,12 @@ int main(void)
         cmocka_unit_test(test_a_full_queue),
         cmocka_unit_test(test_once),
         cmocka_unit_test(test_pauses),
+        cmocka_unit_test(test_a_large_batch_is_put_in_by_slices),
+        cmocka_unit_test(test_workers_go_on_with_what_a_submitter_left),
+        cmocka_unit_test(test_what_a_submitter_left_is_dropped),
+        cmocka_unit_test(test_a_step_is_bounded),
+        cmocka_unit_test(test_unreadable_records),
+        cmocka_unit_test(test_consumers_of_the_dead_are_forgotten),
         cmocka_unit_test(test_history_is_bounded),
         cmocka_unit_test(test_empty_batches_are_forgotten),
         cmocka_unit_test(test_looking),
