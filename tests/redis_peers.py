@@ -399,11 +399,45 @@ class Cluster:
     def keys(self):
         return sorted(key for server in self.servers for key in server.client().keys())
 
-    def early_name(self, server, slots=20):
-        """A name whose slot is among the first of a server: those are moved first."""
+    def early_name(self, slots=20):
+        """A name whose slot is among the first of all: `reshard` takes the first of a server."""
         from redis.crc import key_slot
 
-        ranges = server.client().execute_command("CLUSTER", "SLOTS")
-        first = min(int(entry[0]) for entry in ranges if int(entry[2][1]) == server.port)
-        return next(name for name in (f"t{number}" for number in range(1_000_000))
-                    if first <= key_slot(name.encode()) < first + slots)
+        return next(name for name in (f"t{number}" for number in range(1_000_000)) if key_slot(name.encode()) < slots)
+
+    @contextlib.contextmanager
+    def half_moved(self, name, source, target):
+        """The slot of a name on its way, about half of its keys there; it arrives afterwards."""
+        slot = source.client().execute_command("CLUSTER KEYSLOT", name)
+        identity = self.identity(target)
+        target.client().execute_command("CLUSTER SETSLOT", slot, "IMPORTING", self.identity(source))
+        source.client().execute_command("CLUSTER SETSLOT", slot, "MIGRATING", identity)
+
+        def migrate(most):
+            while most > 0:
+                keys = source.client().execute_command("CLUSTER GETKEYSINSLOT", slot, min(most, 10))
+                if not keys:
+                    return
+                source.client().execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+                most -= len(keys)
+
+        migrate(source.client().execute_command("CLUSTER COUNTKEYSINSLOT", slot) // 2)
+        try:
+            yield
+        finally:
+            migrate(1_000_000)
+            for server in (target, source, *self.servers):
+                server.client().execute_command("CLUSTER SETSLOT", slot, "NODE", identity)
+
+    def move_slot(self, name, target):
+        """As `reshard` does it, but this slot alone, and with all nodes agreed on it afterwards."""
+        with self.half_moved(name, self.owner(name), target):
+            pass
+
+        def agreed():
+            slot = target.client().execute_command("CLUSTER KEYSLOT", name)
+            return all(int(node[1]) == target.port for server in self.servers
+                       for first, last, node, *_ in server.client().execute_command("CLUSTER", "SLOTS")
+                       if int(first) <= slot <= int(last))
+
+        harness.until("all nodes know whose slot it is", agreed)

@@ -17,6 +17,7 @@ enum { NOBODY = UINT16_MAX, FIRST_PAUSE_MS = 5, LONGEST_PAUSE_MS = 250, ENCODED_
 struct master {
     struct slc_redis_node at;
     struct slc_redis *redis; /* owned; NULL: not wanted yet */
+    struct slc_redis *aside; /* owned; for what is sent again; NULL: not wanted yet */
 };
 
 /* A command that was sent and is not answered to our caller. */
@@ -36,8 +37,6 @@ struct slc_cluster {
     bool is_stale;                   /* a redirection told that the map is old */
     struct sent *queue;              /* capacity a power of two */
     size_t capacity, head, count;
-    struct slc_redis *aside; /* for what is sent again; NULL: none is open */
-    struct slc_redis_node aside_at;
 };
 
 static bool out_of_memory(struct slc_error *error)
@@ -208,9 +207,10 @@ void slc_cluster_close(struct slc_cluster *cluster)
     if (!cluster)
         return;
     forget_commands(cluster);
-    for (size_t i = 0; i < cluster->n_masters; i++)
+    for (size_t i = 0; i < cluster->n_masters; i++) {
         slc_redis_close(cluster->masters[i].redis);
-    slc_redis_close(cluster->aside);
+        slc_redis_close(cluster->masters[i].aside);
+    }
     slc_redis_url_wipe(cluster->url);
     slc_redis_settings_unref(cluster->url->settings);
     free(cluster->url);
@@ -220,9 +220,12 @@ void slc_cluster_close(struct slc_cluster *cluster)
 void slc_cluster_set_timeout(struct slc_cluster *cluster, int64_t timeout_ms)
 {
     cluster->timeout_ms = timeout_ms;
-    for (size_t i = 0; i < cluster->n_masters; i++)
+    for (size_t i = 0; i < cluster->n_masters; i++) {
         if (cluster->masters[i].redis)
             slc_redis_set_timeout(cluster->masters[i].redis, timeout_ms);
+        if (cluster->masters[i].aside)
+            slc_redis_set_timeout(cluster->masters[i].aside, timeout_ms);
+    }
 }
 
 size_t slc_cluster_outstanding(const struct slc_cluster *cluster)
@@ -433,24 +436,26 @@ bool slc_cluster_flush(struct slc_cluster *cluster, struct slc_error *error)
     return true;
 }
 
+/* ---- What is sent again ---- */
+
 /* A connection on which nothing else is under way. */
-static struct slc_redis *open_aside(struct slc_cluster *cluster, const struct slc_redis_node *at,
+static struct slc_redis *open_aside(struct slc_cluster *cluster, size_t place,
                                     struct slc_error *error)
 {
-    if (cluster->aside && same_node(&cluster->aside_at, at) && slc_redis_is_idle(cluster->aside))
-        return cluster->aside;
-    slc_redis_close(cluster->aside);
-    cluster->aside = open_node(cluster, at, cluster->timeout_ms, error);
-    cluster->aside_at = *at;
-    return cluster->aside;
+    struct master *master = &cluster->masters[place];
+
+    if (!master->aside)
+        master->aside = open_node(cluster, &master->at, cluster->timeout_ms, error);
+    else if (!slc_redis_is_idle(master->aside) && !slc_redis_reopen(master->aside, error))
+        return NULL;
+    return master->aside;
 }
 
 /* The command once more, at a node; `*ret` is the reply, whatever it is. */
-static bool send_again(struct slc_cluster *cluster, const struct sent *sent,
-                       const struct slc_redis_node *at, bool asking, struct slc_reply **ret,
-                       struct slc_error *error)
+static bool send_again(struct slc_cluster *cluster, const struct sent *sent, size_t place,
+                       bool asking, struct slc_reply **ret, struct slc_error *error)
 {
-    struct slc_redis *redis = open_aside(cluster, at, error);
+    struct slc_redis *redis = open_aside(cluster, place, error);
     SLC_AUTO_REPLY struct slc_reply *asked = NULL;
 
     return redis && (!asking || slc_redis_append_call(redis, error, SLC_STR("ASKING"))) &&
@@ -458,45 +463,55 @@ static bool send_again(struct slc_cluster *cluster, const struct sent *sent,
            (!asking || slc_redis_read(redis, &asked, error)) && slc_redis_read(redis, ret, error);
 }
 
-/* Where to try next; false when it cannot be told. */
+/* Where to try next, `*place` being where the redirection came from; false when
+ * it cannot be told. */
 static bool follow(struct slc_cluster *cluster, const struct sent *sent,
-                   const struct slc_redirect *redirect, struct slc_redis_node *at,
-                   struct slc_error *error)
+                   const struct slc_redirect *redirect, size_t *place, struct slc_error *error)
 {
-    size_t place = 0;
+    struct slc_redis_node at = redirect->node;
+    uint16_t found;
 
-    if (redirect->kind == SLC_REDIRECT_MOVED || redirect->kind == SLC_REDIRECT_ASK) {
-        if (redirect->node.host[0])
-            memcpy(at->host, redirect->node.host, sizeof(at->host));
-        at->port = redirect->node.port;
+    if (redirect->kind == SLC_REDIRECT_DOWN) {
+        cluster->is_stale = true;
+        return find_owner(cluster, sent->slot, place, error);
     }
+    if (redirect->kind == SLC_REDIRECT_TRYAGAIN)
+        return true;
+    if (!at.host[0])
+        memcpy(at.host, cluster->masters[*place].at.host, sizeof(at.host));
+    found = find_master(cluster, &at);
+    if (found == NOBODY)
+        return slc_fail(error, SLC_ERR_SERVER,
+                        "the Redis cluster names more than %d nodes; is its map of slots in order?",
+                        SLC_CLUSTER_MAX_NODES);
     if (redirect->kind == SLC_REDIRECT_MOVED) {
-        uint16_t owner = find_master(cluster, at);
-
-        if (owner != NOBODY)
-            cluster->owner[redirect->slot] = owner;
+        cluster->owner[redirect->slot] = found;
         cluster->is_stale = true; /* as a rule more than this slot has moved */
     }
-    if (redirect->kind != SLC_REDIRECT_DOWN)
-        return true;
-    cluster->is_stale = true;
-    if (!find_owner(cluster, sent->slot, &place, error))
-        return false;
-    *at = cluster->masters[place].at;
+    *place = found;
     return true;
 }
 
-/* `*reply` is a redirection: go after it. */
+/* `*reply` is a redirection: go after it.
+ *
+ * ASK says where a key is at this moment, while its slot is on its way. Said to
+ * one command of many, it is read when the ones before it have been chased, and
+ * the slot may have gone on to a third node and come back meanwhile: the node
+ * that was named would answer that it has no such key, and be wrong. So the
+ * command is sent once more by itself, and the ASK that it gets is followed at
+ * once. */
 static bool chase(struct slc_cluster *cluster, const struct sent *sent, struct slc_reply **reply,
                   struct slc_error *error)
 {
     int64_t deadline_usec = slc_monotonic_usec() + cluster->timeout_ms * 1000;
-    struct slc_redis_node at = cluster->masters[sent->master].at;
+    size_t place = sent->master;
     int pause_ms = FIRST_PAUSE_MS, hops = 0;
+    bool is_fresh = false;
 
-    for (;;) {
+    for (;; is_fresh = true) {
         struct slc_redirect redirect = slc_redis_redirect((*reply)->text);
         bool waits = redirect.kind == SLC_REDIRECT_TRYAGAIN || redirect.kind == SLC_REDIRECT_DOWN;
+        bool asks = redirect.kind == SLC_REDIRECT_ASK;
 
         if ((*reply)->type != SLC_REPLY_ERROR || redirect.kind == SLC_REDIRECT_NONE)
             return true;
@@ -507,11 +522,11 @@ static bool chase(struct slc_cluster *cluster, const struct sent *sent, struct s
             (void)poll(NULL, 0, pause_ms);
             pause_ms = pause_ms * 2 < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
         }
-        if (!follow(cluster, sent, &redirect, &at, error))
+        if ((!asks || is_fresh) && !follow(cluster, sent, &redirect, &place, error))
             return false;
         slc_reply_free(*reply);
         *reply = NULL;
-        if (!send_again(cluster, sent, &at, redirect.kind == SLC_REDIRECT_ASK, reply, error))
+        if (!send_again(cluster, sent, place, asks && is_fresh, reply, error))
             return false;
     }
 }

@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "redis/resp.h"
+#include "store/meta_copy.h"
 
 /* ---- The registered names ---- */
 
@@ -46,11 +47,12 @@ void slc_ask_row(struct slc_buf *commands, struct slc_str name, struct slc_str k
 {
     /* The load's id before the row and behind it: when it is the same, the row
      * is of that load, since no two loads have one id. */
-    slc_resp_array(commands, 4);
+    slc_resp_array(commands, 5);
     slc_resp_bulk(commands, SLC_STR("HMGET"));
     append_meta_key(commands, name);
     slc_resp_bulk(commands, SLC_STR("LOAD_ID"));
     slc_resp_bulk(commands, SLC_STR("LAYOUT"));
+    slc_resp_bulk(commands, SLC_STR(SLC_META_COPY_OF));
     slc_resp_command(commands, 3, (struct slc_str[]){SLC_STR("HGET"), name, key});
     slc_resp_array(commands, 3);
     slc_resp_bulk(commands, SLC_STR("HGET"));
@@ -75,9 +77,10 @@ enum slc_ask_row slc_ask_row_answer(struct slc_reply *const replies[], struct sl
 {
     const struct slc_reply *meta = replies[0], *row = replies[1], *again = replies[2];
 
-    if (meta->type != SLC_REPLY_ARRAY || meta->count != 2 ||
-        meta->items[0].type != SLC_REPLY_STRING || again->type != SLC_REPLY_STRING ||
-        !slc_str_eq(meta->items[0].text, again->text) || !is_one_hash(&meta->items[1]))
+    if (meta->type != SLC_REPLY_ARRAY || meta->count != 3 ||
+        meta->items[0].type != SLC_REPLY_STRING || meta->items[2].type != SLC_REPLY_NIL ||
+        again->type != SLC_REPLY_STRING || !slc_str_eq(meta->items[0].text, again->text) ||
+        !is_one_hash(&meta->items[1]))
         return SLC_ASK_ROW_UNKNOWN;
     if (row->type == SLC_REPLY_NIL)
         return SLC_ASK_ROW_ABSENT;

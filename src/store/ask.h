@@ -32,8 +32,8 @@ enum slc_ask_row {
                          */
     SLC_ASK_ROW_ABSENT, /* the replica is there, the row is not */
     /* Not to be told from these replies (no replica, another layout than one
-     * hash, no load's id, or it was loaded anew in between): slc_store_row()
-     * knows. */
+     * hash, no load's id, a cluster's copy of the metadata, or it was loaded anew
+     * in between): slc_store_row() knows. */
     SLC_ASK_ROW_UNKNOWN,
 };
 

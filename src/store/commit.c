@@ -8,6 +8,7 @@
 #include "store/garbage.h"
 #include "store/lease.h"
 #include "store/load.h"
+#include "store/meta_copy.h"
 
 /* How long a connection lost in the middle of the swap is tried again. */
 enum { DOUBT_MS = 10000 };
@@ -175,7 +176,7 @@ static bool append_swap(struct slc_store_load *load, const struct slc_meta_field
 }
 
 /* On a cluster, before the swap: a note too much is found to be of the replica's
- * own rows, and ended; one too few would leave the old rows there for good. */
+ * own rows, and waits; one too few would leave the old rows there for good. */
 static bool note_elsewhere(struct slc_store_load *load, const struct replaced *replaced,
                            struct slc_error *error)
 {
@@ -267,14 +268,15 @@ static bool settle_doubt(struct slc_store_load *load, bool *ret_done, struct slc
 
 static bool register_and_end(struct slc_store_load *load)
 {
-    return slc_store_register(load->home, load->options.registry_key, load->options.name, NULL) &&
+    return slc_meta_copy_write(load->home, load->options.name, NULL) &&
+           slc_store_register(load->home, load->options.registry_key, load->options.name, NULL) &&
            slc_redis_call(load->home, NULL, NULL, SLC_STR("HDEL"), load->staging_hash,
                           load->options.load_id);
 }
 
-/* On a cluster, after the swap: the registry and the announcement, which are in
- * other slots. The load is done whatever comes of it; what cannot be done now is
- * when the next load or the next start finds the announcement (sweep.c). */
+/* On a cluster, after the swap: the metadata's copy, the registry and the
+ * announcement, which are in other slots. The load is done whatever comes of it; what cannot be
+ * done now is when the next load or the next start finds the announcement (sweep.c). */
 static void follow_up(struct slc_store_load *load)
 {
     int64_t deadline_usec = slc_monotonic_usec() + DOUBT_MS * INT64_C(1000);

@@ -3,6 +3,7 @@
 #include "store/announce.h"
 #include "store/exchange.h"
 #include "store/layout.h"
+#include "store/meta_copy.h"
 
 bool slc_garbage_note(struct slc_arena *arena, struct slc_str name, struct slc_str document,
                       struct slc_str *ret, struct slc_error *error)
@@ -28,7 +29,7 @@ bool slc_garbage_remove_rows(struct slc_redis *redis, struct slc_str name, struc
 
     /* What is not ours is not touched, whatever the document says. */
     if (!slc_layout_read(name, document, &place, NULL) || !place.layout->remove ||
-        !slc_layout_owns_prefix(&place))
+        !slc_layout_owns_prefix(redis, &place))
         return true;
     while (!done)
         if (!place.layout->remove(redis, &place, &cursor, &done, error))
@@ -68,8 +69,13 @@ bool slc_garbage_collect(struct slc_redis *redis, struct slc_str garbage_hash,
         return true; /* not put there by a load */
     if (!slc_layout_read(what.name, what.document, &place, NULL))
         return true; /* a newer version's: that one knows its keys */
-    return slc_store_is_current(redis, what.name, load_id, &current, error) &&
-           (current || slc_garbage_remove_rows(redis, what.name, what.document, error)) &&
+    if (!slc_store_is_current(redis, what.name, load_id, &current, error))
+        return false;
+    /* On a cluster the note is written before the swap, which may be under way. */
+    if (current && slc_redis_is_cluster(redis))
+        return true;
+    return (current || (slc_meta_copy_leave(redis, what.name, load_id, error) &&
+                        slc_garbage_remove_rows(redis, what.name, what.document, error))) &&
            slc_redis_call(redis, NULL, error, SLC_STR("HDEL"), garbage_hash, load_id);
 }
 

@@ -11,11 +11,7 @@
 enum { DOCUMENT_BYTES = 1 << 20, DOCUMENT_DEPTH = 8, VERSION = 1 };
 
 static const struct slc_layout *const layouts[] = {
-    &slc_layout_rows,
-    &slc_layout_packed,
-    &slc_layout_columns,
-    &slc_layout_keys,
-    &slc_layout_json,
+    &slc_layout_rows, &slc_layout_packed, &slc_layout_columns, &slc_layout_keys, &slc_layout_json,
 };
 
 const struct slc_layout *slc_layout_find(struct slc_str name)
@@ -124,15 +120,18 @@ struct slc_str slc_layout_text(const struct slc_layout_place *place, const char 
                             .len = (size_t)json_object_get_string_len(value)};
 }
 
-bool slc_layout_owns_prefix(const struct slc_layout_place *place)
+bool slc_layout_owns_prefix(const struct slc_redis *redis, const struct slc_layout_place *place)
 {
-    struct slc_str name = place->name, prefix = place->prefix;
+    size_t braces = slc_redis_is_cluster(redis) ? 1 : 0;
+    struct slc_str name = place->name, rest = place->prefix;
 
-    return prefix.len == name.len + 1 + SLC_LOAD_ID_BYTES + 1 &&
-           memcmp(prefix.data, name.data, name.len) == 0 && prefix.data[name.len] == ':' &&
-           prefix.data[prefix.len - 1] == ':' &&
-           slc_load_id_is_valid(
-               (struct slc_str){.data = prefix.data + name.len + 1, .len = SLC_LOAD_ID_BYTES});
+    if (rest.len != name.len + 2 * braces + 1 + SLC_LOAD_ID_BYTES + 1 ||
+        (braces && (rest.data[0] != '{' || rest.data[name.len + 1] != '}')) ||
+        memcmp(rest.data + braces, name.data, name.len) != 0)
+        return false;
+    rest.data += name.len + 2 * braces;
+    return rest.data[0] == ':' && rest.data[1 + SLC_LOAD_ID_BYTES] == ':' &&
+           slc_load_id_is_valid((struct slc_str){.data = rest.data + 1, .len = SLC_LOAD_ID_BYTES});
 }
 
 bool slc_store_wants_unique_keys(struct slc_str layout)

@@ -119,6 +119,10 @@ struct slc_layout {
     /* A scan from one cursor for one row always hands out the same rows. */
     bool stable_steps;
 
+    /* Nobody but loads writes to the rows: one that KEY_ORDER names is there, and
+     * reading fails if it is not. */
+    bool rows_stay;
+
     /* Of layouts that keep their rows in load order: the rows from that place on,
      * `most` of them at most, at least one unless it is the end; rows that have
      * expired are put with data NULL. NULL: load order
@@ -156,9 +160,10 @@ bool slc_layout_int(const struct slc_layout_place *place, const char *key, int64
 /* A text; data NULL when there is none. Lives as long as the place. */
 struct slc_str slc_layout_text(const struct slc_layout_place *place, const char *key);
 
-/* The prefix is one that a load of this replica gives its keys, NAME:<load id>:,
- * so that nobody else's are removed on a document's word. */
-bool slc_layout_owns_prefix(const struct slc_layout_place *place);
+/* The prefix is one that a load of this replica gives its keys, NAME:<load id>:
+ * (slc_store_rows_prefix()), so that nobody else's are removed on a document's
+ * word. */
+bool slc_layout_owns_prefix(const struct slc_redis *redis, const struct slc_layout_place *place);
 
 /* ---- For the layouts ---- */
 

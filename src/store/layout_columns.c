@@ -123,8 +123,8 @@ static bool begin(struct slc_store_load *load, struct slc_error *error)
                         "%lld chunks are more than the layout columns has room for (%d); set "
                         "load.chunk_bytes to more",
                         (long long)load->options.n_chunks, MOST_CHUNKS);
-    state->prefix = slc_store_join(&load->arena, load->options.name, SLC_STR(":"),
-                                   load->options.load_id, SLC_STR(":"));
+    state->prefix =
+        slc_store_rows_prefix(&load->arena, load->home, load->options.name, load->options.load_id);
     return slc_store_joined(state->prefix, error);
 }
 

@@ -193,8 +193,8 @@ static bool begin(struct slc_store_load *load, struct slc_error *error)
         return slc_fail(error, SLC_ERR_INTERNAL, "a load of an unknown number of rows is begun");
     if (load->options.ttl_seconds > 0)
         *slc_write_int64(state->ttl, load->options.ttl_seconds) = '\0';
-    state->prefix = slc_store_join(&load->arena, load->options.name, SLC_STR(":"),
-                                   load->options.load_id, SLC_STR(":"));
+    state->prefix =
+        slc_store_rows_prefix(&load->arena, load->home, load->options.name, load->options.load_id);
     if (!slc_store_joined(state->prefix, error))
         return false;
     slc_layout_document(load, true, &document);

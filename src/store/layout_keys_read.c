@@ -309,12 +309,7 @@ static bool put_strictly(void *context, struct slc_str key, struct slc_str row)
     const struct strictly *strictly = context;
 
     if (!row.data && !strictly->expires)
-        return slc_fail(strictly->error, SLC_ERR_DATA,
-                        "the row \"%.*s\" of the replica \"%.*s\" is gone; does something else "
-                        "write to or evict from this server?",
-                        key.len > 100 ? 100 : (int)key.len, key.data,
-                        strictly->place->name.len > 200 ? 200 : (int)strictly->place->name.len,
-                        strictly->place->name.data);
+        return slc_rows_gone(strictly->place->name, key, strictly->error);
     return strictly->put(strictly->context, key, row);
 }
 

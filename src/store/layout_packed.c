@@ -378,32 +378,39 @@ static int64_t bucket_of(const struct places *places, struct slc_str key)
 
 /* ---- Removing ---- */
 
+static bool append_unlink(struct slc_redis *redis, struct slc_buf *key, struct slc_error *error)
+{
+    return (!key->failed ||
+            slc_fail(error, SLC_ERR_MEMORY, "memory ran out while rows were removed")) &&
+           slc_redis_append_call(redis, error, SLC_STR("UNLINK"), slc_buf_view(key));
+}
+
+/* A key a command: a slot of a cluster that is being moved has some of the keys
+ * here and some there, and refuses a command that names both. */
 static bool remove_keys(struct slc_redis *redis, const struct slc_layout_place *place,
                         int64_t *cursor, bool *ret_done, struct slc_error *error)
 {
-    SLC_AUTO_ARENA struct slc_arena arena = {0};
-    struct slc_str argv[KEYS_AT_ONCE + 2] = {SLC_STR("UNLINK")};
     SLC_AUTO_BUF struct slc_buf key = {0};
     struct places places;
-    size_t argc = 1;
+    bool good = true;
+    int64_t end;
 
     *ret_done = true;
     if (!read_places(place, &places, NULL))
         return true; /* not ours to understand */
-    if (*cursor == 0)
-        argv[argc++] =
-            slc_store_join(&arena, places.prefix, SLC_STR("probe"), SLC_STR(""), SLC_STR(""));
-    while (*cursor < places.n_buckets && argc < KEYS_AT_ONCE + 2) {
-        slc_buf_clear(&key);
-        slc_bucket_key(places.prefix, (*cursor)++, &key);
-        argv[argc++] =
-            key.failed ? (struct slc_str){0} : slc_arena_copy(&arena, slc_buf_view(&key));
+    if (*cursor == 0) {
+        slc_buf_append_str(&key, places.prefix);
+        slc_buf_append_text(&key, "probe");
+        good = append_unlink(redis, &key, error);
     }
-    for (size_t i = 0; i < argc; i++)
-        if (!slc_store_joined(argv[i], error))
-            return false;
-    *ret_done = *cursor >= places.n_buckets;
-    return slc_redis_command(redis, argc, argv, NULL, error);
+    end = places.n_buckets - *cursor > KEYS_AT_ONCE ? *cursor + KEYS_AT_ONCE : places.n_buckets;
+    for (; good && *cursor < end; ++*cursor) {
+        slc_buf_clear(&key);
+        slc_bucket_key(places.prefix, *cursor, &key);
+        good = append_unlink(redis, &key, error);
+    }
+    *ret_done = end == places.n_buckets;
+    return slc_store_replies(redis, good, NULL, 0, error);
 }
 
 /* ---- Reading ---- */
@@ -432,6 +439,15 @@ static bool append_with_key(struct slc_redis *redis, const struct places *places
     return !key->failed || slc_fail(error, SLC_ERR_MEMORY, "memory ran out while rows were read");
 }
 
+/* What was asked for is read in any case, so that it can be asked why a row was
+ * not there; the first error is the one told. */
+static bool read_rest(struct slc_redis *redis, bool good)
+{
+    if (slc_redis_outstanding(redis) > 0)
+        (void)slc_store_replies(redis, true, NULL, 0, NULL);
+    return good;
+}
+
 static bool fetch(struct slc_redis *redis, const struct slc_layout_place *place,
                   const struct slc_str keys[], size_t n_keys, slc_layout_put *put, void *context,
                   struct slc_error *error)
@@ -447,6 +463,8 @@ static bool fetch(struct slc_redis *redis, const struct slc_layout_place *place,
         good = append_with_key(redis, &places, bucket < 0 ? 0 : bucket, &key, error) &&
                slc_redis_append_call(redis, error, SLC_STR("HGET"), slc_buf_view(&key), keys[i]);
     }
+    if (!good)
+        return slc_store_replies(redis, false, NULL, 0, error);
     for (size_t i = 0; good && i < n_keys; i++) {
         SLC_AUTO_REPLY struct slc_reply *reply = NULL;
 
@@ -454,7 +472,7 @@ static bool fetch(struct slc_redis *redis, const struct slc_layout_place *place,
                slc_reply_check(reply, slc_redis_where(redis), error) &&
                put(context, keys[i], text_of(reply));
     }
-    return slc_store_replies(redis, good, NULL, 0, error) && good;
+    return read_rest(redis, good);
 }
 
 static bool scan(struct slc_redis *redis, const struct slc_layout_place *place, uint64_t *cursor,
@@ -474,6 +492,8 @@ static bool scan(struct slc_redis *redis, const struct slc_layout_place *place, 
     for (int64_t bucket = from; good && bucket < to; bucket++)
         good = append_with_key(redis, &places, bucket, &key, error) &&
                slc_redis_append_call(redis, error, SLC_STR("HGETALL"), slc_buf_view(&key));
+    if (!good)
+        return slc_store_replies(redis, false, NULL, 0, error);
     for (int64_t bucket = from; good && bucket < to; bucket++) {
         SLC_AUTO_REPLY struct slc_reply *reply = NULL;
 
@@ -482,7 +502,7 @@ static bool scan(struct slc_redis *redis, const struct slc_layout_place *place, 
         for (size_t i = 0; good && i + 1 < reply->count; i += 2)
             good = put(context, reply->items[i].text, text_of(&reply->items[i + 1]));
     }
-    if (!slc_store_replies(redis, good, NULL, 0, error) || !good)
+    if (!read_rest(redis, good))
         return false;
     *cursor = to < places.n_buckets ? (uint64_t)to : 0;
     return true;
@@ -503,4 +523,5 @@ const struct slc_layout slc_layout_packed = {
     .fetch = fetch,
     .scan = scan,
     .stable_steps = true,
+    .rows_stay = true,
 };

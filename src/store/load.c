@@ -8,6 +8,7 @@
 #include "store/exchange.h"
 #include "store/lease.h"
 #include "store/load.h"
+#include "store/meta_copy.h"
 
 /* ---- Beginning ---- */
 
@@ -55,7 +56,8 @@ static bool check_places(struct slc_store_load *load, struct slc_error *error)
     for (size_t i = 0; i < 3; i++) /* nor need these be in one slot */
         if (!slc_store_expect_types(load->home, &keys[i], 1, error))
             return false;
-    return slc_store_expect_types(load->redis, &keys[3], 3, error);
+    return slc_store_expect_types(load->redis, &keys[3], 3, error) &&
+           slc_meta_copy_check(load->home, load->options.name, error);
 }
 
 /* What a try of this load that lost its connection has left. */
@@ -140,10 +142,7 @@ static bool find_owner(struct slc_store_load *load, struct slc_error *error)
         return slc_fail(error, SLC_ERR_CONFIG,
                         "on a Redis Cluster neither a replica's name nor store.registry_key may "
                         "hold braces");
-    return load->layout->staged ||
-           slc_fail(error, SLC_ERR_CONFIG,
-                    "store.layout \"%s\" is not possible on a Redis Cluster; use rows",
-                    load->layout->name);
+    return true;
 }
 
 static bool find_layout(struct slc_store_load *load, struct slc_str name, struct slc_error *error)

@@ -1,5 +1,6 @@
 /* A word about a load, written into the replica's metadata behind it. */
 #include "store/exchange.h"
+#include "store/meta_copy.h"
 #include "store/store.h"
 
 /* `redis` holds the replica; `*ret_done` false when the metadata changed meanwhile. */
@@ -41,7 +42,8 @@ bool slc_store_note(struct slc_redis *redis, struct slc_str name, struct slc_str
     for (int i = 0; i < SLC_STORE_ATTEMPTS && !done; i++)
         if (!note_once(owner, meta_key, load_id, field, value, &done, error))
             return false;
-    return done ||
-           slc_fail(error, SLC_ERR_CONFLICT,
-                    "the metadata of %.*s kept changing; nothing was noted", SLC_STR_ARG(name));
+    if (!done)
+        return slc_fail(error, SLC_ERR_CONFLICT,
+                        "the metadata of %.*s kept changing; nothing was noted", SLC_STR_ARG(name));
+    return slc_meta_copy_write(redis, name, error);
 }

@@ -6,6 +6,7 @@
 #include "store/announce.h"
 #include "store/exchange.h"
 #include "store/garbage.h"
+#include "store/meta_copy.h"
 #include "store/store.h"
 
 bool slc_store_no_replica(struct slc_str name, struct slc_error *error)
@@ -293,17 +294,26 @@ static bool drop_plainly(const struct drop *drop, struct slc_error *error)
          !slc_redis_call(redis, NULL, error, SLC_STR("HDEL"), drop->meta_key, SLC_STR("LAYOUT"))))
         return false;
     if (drop->what == SLC_DROP_ROWS)
-        return slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), drop->name);
+        return slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), drop->name) &&
+               slc_meta_copy_write(drop->home, drop->name, error);
     return slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), drop->name, drop->meta_key) &&
            slc_redis_call(drop->home, NULL, error, SLC_STR("LREM"), drop->registry_key,
-                          SLC_STR("0"), drop->name);
+                          SLC_STR("0"), drop->name) &&
+           slc_meta_copy_write(drop->home, drop->name, error);
 }
 
-/* On a cluster: what is not in the replica's slot. Each of it may be done again. */
+/* On a cluster, before the rows are dropped, as a load has it before its swap. */
+static bool note_elsewhere(const struct drop *drop, struct slc_error *error)
+{
+    return drop->redis == drop->home || !drop->note.data ||
+           slc_redis_call(drop->home, NULL, error, SLC_STR("HSET"), drop->garbage_hash,
+                          drop->load_id, drop->note);
+}
+
+/* And behind: what is not in the replica's slot. Each of it may be done again. */
 static bool forget_elsewhere(const struct drop *drop, struct slc_error *error)
 {
-    return (!drop->note.data || slc_redis_call(drop->home, NULL, error, SLC_STR("HSET"),
-                                               drop->garbage_hash, drop->load_id, drop->note)) &&
+    return slc_meta_copy_write(drop->home, drop->name, error) &&
            (drop->what != SLC_DROP_ALL ||
             slc_redis_call(drop->home, NULL, error, SLC_STR("LREM"), drop->registry_key,
                            SLC_STR("0"), drop->name));
@@ -330,7 +340,7 @@ bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct
         !(drop.redis = slc_store_owner(redis, name, &own, error)))
         return false;
     for (int i = 0; i < SLC_STORE_ATTEMPTS && !done; i++) {
-        if (!check_replica(&drop, error)) {
+        if (!check_replica(&drop, error) || !note_elsewhere(&drop, error)) {
             if (slc_redis_is_idle(drop.redis))
                 (void)slc_redis_call(drop.redis, NULL, NULL, SLC_STR("UNWATCH"));
             return false;

@@ -17,6 +17,15 @@ bool slc_rows_out_of_memory(struct slc_error *error)
     return slc_fail(error, SLC_ERR_MEMORY, "memory ran out while rows were read from Redis");
 }
 
+bool slc_rows_gone(struct slc_str name, struct slc_str key, struct slc_error *error)
+{
+    return slc_fail(error, SLC_ERR_DATA,
+                    "the row \"%.*s\" of the replica \"%.*s\" is gone; does something else "
+                    "write to or evict from this server?",
+                    key.len > 100 ? 100 : (int)key.len, key.data,
+                    name.len > 200 ? 200 : (int)name.len, name.data);
+}
+
 struct slc_row slc_rows_batch_at(const struct slc_rows_batch *batch, int64_t i)
 {
     size_t ends[2], start = 0;

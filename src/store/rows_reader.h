@@ -53,6 +53,9 @@ void slc_rows_put_values(struct slc_buf *json, struct slc_str values);
 
 bool slc_rows_out_of_memory(struct slc_error *error);
 
+/* DATA: a row that the load wrote is not there. */
+bool slc_rows_gone(struct slc_str name, struct slc_str key, struct slc_error *error);
+
 /* Append rows from reader->place on and move that; part END behind the last.
  * None need be appended, as long as the place moves. */
 bool slc_rows_walk(struct slc_rows_reader *reader, int64_t most_rows, size_t most_bytes,

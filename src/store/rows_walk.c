@@ -29,6 +29,7 @@ struct intake {
     struct slc_rows_reader *reader;
     struct slc_rows_batch *batch;
     bool unordered; /* only the rows that the order does not know */
+    bool strict;    /* rows that are gone are an error */
     uint64_t n_put; /* rows that are gone counted, too */
     struct slc_error *error;
 };
@@ -38,6 +39,8 @@ static bool take_row(void *context, struct slc_str key, struct slc_str row)
     struct intake *intake = context;
 
     intake->n_put++;
+    if (!row.data && intake->strict)
+        return slc_rows_gone(intake->reader->name, key, intake->error);
     if (!row.data || (intake->unordered && slc_key_order_view_has(&intake->reader->order, key)))
         return true;
     return slc_rows_batch_add(intake->batch, key, row, intake->error);
@@ -97,7 +100,10 @@ static bool gather_key(void *context, struct slc_str key)
 static bool fetch_ordered(struct slc_rows_reader *reader, struct gathering *keys,
                           struct slc_rows_batch *batch, struct slc_error *error)
 {
-    struct intake intake = {.reader = reader, .batch = batch, .error = error};
+    struct intake intake = {.reader = reader,
+                            .batch = batch,
+                            .strict = reader->where.layout->rows_stay,
+                            .error = error};
 
     slc_key_order_view_each(&reader->order, reader->place.at, gather_key, keys);
     if (keys->bytes.failed)

@@ -2,17 +2,19 @@
 #include "store/announce.h"
 #include "store/exchange.h"
 #include "store/garbage.h"
+#include "store/meta_copy.h"
 #include "store/store.h"
 
-/* On a cluster a load may have been killed between its swap and its entry in the
- * registry. */
+/* On a cluster a load may have been killed between its swap and what follows it
+ * in other slots. */
 static bool finish(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
                    struct slc_str load_id, struct slc_error *error)
 {
     bool current;
 
     return slc_store_is_current(redis, name, load_id, &current, error) &&
-           (!current || slc_store_register(redis, registry_key, name, error));
+           (!current || (slc_meta_copy_write(redis, name, error) &&
+                         slc_store_register(redis, registry_key, name, error)));
 }
 
 bool slc_store_sweep(struct slc_redis *redis, struct slc_str registry_key,

@@ -1,16 +1,15 @@
-"""A real Redis Cluster of three masters: loads, readers, slots that move meanwhile, a master that is gone."""
+"""A real Redis Cluster of three masters: loads in every layout, their readers, and nodes that are no good."""
 import json
+import os
+import re
 import shutil
-import signal
-import subprocess
-import threading
 
 import pytest
+
+import cluster_tables
 import harness
 import redis_peers
-
-ROWS = {"rows": 60_000 if harness.SANITIZED else 200_000}
-SLOWLY = ("--set", "load.threads=1", "--set", "store.pairs_per_command=1", "--set", "redis.window_bytes=64KiB")
+from cluster_tables import check_replica, leftovers, write_table
 
 pytestmark = pytest.mark.skipif(not shutil.which("redis-cli"), reason="no redis-cli to make a cluster with")
 
@@ -24,47 +23,12 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def empty(cluster):
-    for server in cluster.servers:
-        server.client().flushall()
-    return cluster.client()
+    return cluster_tables.emptied(cluster)
 
 
-def write_table(tmp_path, name, rows, generation=0):
-    folder = tmp_path / f"g{generation}-{rows}"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{name}.csv"
-    path.write_text("id,value\n" + "".join(f"{number},{number % 7}\n" for number in range(rows)))
-    return path
-
-
-def rows_of(client, name):
-    """The rows that are there, whatever the layout: as docs/layouts.md has it."""
-    layout = json.loads(client.hget(f"{{{name}}}.META", "LAYOUT"))
-    if layout["layout"] == "rows":
-        return client.hlen(name)
-    return sum(client.hlen(layout["prefix"] + str(bucket)) for bucket in range(layout["buckets"]))
-
-
-def check_replica(client, cluster, name, rows):
-    assert rows_of(client, name) == rows
-    meta = {key.decode(): value.decode() for key, value in client.hgetall(f"{{{name}}}.META").items()}
-    counts = [int(meta[field]) for field in ("ROWS_READ", "ROWS_WRITTEN", "ROWS_REJECTED", "DUPLICATE_KEYS")]
-    assert counts == [rows, rows, 0, 0]
-    assert [key for key in cluster.keys() if b"staging" in key or b"lease" in key or b"garbage" in key] == []
-
-
-class Layout(tuple):
-    """What chooses it on a command line, and how many rows take a while to load."""
-
-    def __new__(cls, name):
-        made = super().__new__(cls, ("--set", f"store.layout={name}"))
-        made.rows = ROWS[name]
-        return made
-
-
-@pytest.fixture(params=["rows"])
+@pytest.fixture(params=cluster_tables.LAYOUTS)
 def layout(request):
-    return Layout(request.param)
+    return cluster_tables.Layout(request.param)
 
 
 def test_everything(tmp_path, cluster, empty, layout):
@@ -73,13 +37,13 @@ def test_everything(tmp_path, cluster, empty, layout):
     for name in names:
         cli.ok("load", write_table(tmp_path, name, 100), "--index", "id", *layout)
         check_replica(empty, cluster, name, 100)
-        assert cluster.owner(name) is cluster.owner(f"{{{name}}}.META")
+        assert len({cluster.owner(key) for key in cluster.keys() if key.startswith(b"{%s}" % name.encode())}) == 1
     assert len({cluster.owner(name) for name in names}) > 1
     assert empty.lrange("REPLICA_REGISTRY", 0, -1) == [name.encode() for name in reversed(names)]
     before = len(cluster.keys())
-    cli.ok("load", write_table(tmp_path, "table0", 50), "--index", "id", *layout)
+    cli.ok("load", write_table(tmp_path, "table0", 100, generation=1), "--index", "id", *layout)
     assert len(cluster.keys()) == before, "the old rows are gone"
-    check_replica(empty, cluster, "table0", 50)
+    check_replica(empty, cluster, "table0", 100)
     assert empty.lindex("REPLICA_REGISTRY", 0) == b"table0"
     listing = cli.ok("ls").stdout
     assert all(name in listing for name in names)
@@ -89,6 +53,78 @@ def test_everything(tmp_path, cluster, empty, layout):
     for name in names:
         cli.ok("drop", name)
     assert cluster.keys() == []
+
+
+def test_one_layout_after_the_other(tmp_path, cluster, empty):
+    """Whatever there was before makes place for what comes, and nothing of it stays."""
+    cli = harness.CommandLine(tmp_path, cluster.url)
+    order = [*cluster_tables.LAYOUTS, *reversed(cluster_tables.LAYOUTS)]
+    for turn, name in enumerate(order):
+        cli.ok("load", write_table(tmp_path, "abc", 300 + turn), "--index", "id", *cluster_tables.Layout(name))
+        check_replica(empty, cluster, "abc", 300 + turn)
+
+
+def documented(layout):
+    with open(os.path.join(harness.ROOT, "docs", "layouts.md"), encoding="utf-8") as page:
+        code = re.search(rf"```python {layout}\n(.*?)```", page.read(), re.DOTALL).group(1)
+    names = {}
+    exec(compile(code, f"docs/layouts.md ({layout})", "exec"), names)
+    return names
+
+
+def test_as_documented(tmp_path, cluster, empty, layout):
+    """The page's own code, with redis-py's RedisCluster and the names that clients know."""
+    cli = harness.CommandLine(tmp_path, cluster.url)
+    cli.ok("load", write_table(tmp_path, "abc", 2500), "--index", "id", "--set", "load.chunk_bytes=64KiB", *layout)
+    if layout.name == "columns":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+        assert documented("columns")["read_table"](empty, "abc").num_rows == 2500
+        return
+    functions = documented(layout.name)
+    found = functions["read_all"](empty, "abc")
+    assert sorted(found, key=int) == [str(number) for number in range(2500)]
+    assert functions["look_up"](empty, "abc", "77") == found["77"]
+
+
+def test_the_metadata_under_both_names(tmp_path, cluster, empty):
+    def copied():
+        copy = empty.hgetall("abc.META")
+        assert copy.pop(b"COPY_OF") == b"{abc}.META"
+        assert copy == empty.hgetall("{abc}.META")
+        return copy
+
+    cli = harness.CommandLine(tmp_path, cluster.url)
+    for rows in (10, 20):
+        cli.ok("load", write_table(tmp_path, "abc", rows), "--index", "id")
+        assert json.loads(copied()[b"DF_SHAPE"])[0] == rows
+    # A load that is killed between its swap and the copy: the next one, of whatever name, mends it.
+    for key, value in ((b"ROWS_WRITTEN", b"9"), (b"LOAD_ID", b"0" * 32)):
+        empty.hset("abc.META", key, value)
+    empty.hset("REPLICA_REGISTRY:staging", empty.hget("{abc}.META", "LOAD_ID"), json.dumps(
+        {"name": "abc", "started_usec": 1, "owner": dead_owner(cli, tmp_path, cluster, empty)}))
+    cli.ok("load", write_table(tmp_path, "other", 5), "--index", "id")
+    assert copied()[b"ROWS_WRITTEN"] == b"20" and empty.hlen("abc") == 20
+    service = harness.Service(tmp_path, cluster.url).start()
+    try:
+        assert service.call("POST", "/clearRedisCache", "?replica=abc&remove=1").status == 200
+        assert copied() and empty.exists("abc") == 0
+    finally:
+        service.stop()
+    cli.ok("drop", "abc")
+    assert empty.exists("abc.META") == empty.exists("{abc}.META") == 0
+    empty.set("other.META", "somebody else's")
+    assert "other.META" in cli.refused(1, "load", write_table(tmp_path, "other", 6), "--index", "id")
+    assert empty.hlen("other") == 5 and empty.get("other.META") == b"somebody else's"
+
+
+def dead_owner(cli, tmp_path, cluster, client):
+    """How a process that is no more has announced its load."""
+    process = cli.start("load", write_table(tmp_path, "big", 300_000), "--index", "id", *cluster_tables.SLOWLY)
+    cluster_tables.until_rows_are_written(cluster, "big", process)
+    announced = client.hvals("REPLICA_REGISTRY:staging")
+    process.kill()
+    process.wait()
+    return json.loads(announced[0])["owner"]
 
 
 @pytest.mark.parametrize("how", ["first", "fail"])
@@ -122,120 +158,6 @@ def test_a_service(tmp_path, cluster, empty):
         assert [key for key in cluster.keys() if key.startswith(b"small") or key.startswith(b"{small")] == []
     finally:
         service.stop()
-
-
-def until_rows_are_written(cluster, name, process):
-    """Rows of a load in progress are there, in whatever layout. The process stands still then."""
-    owner, home = cluster.owner(name).client(), cluster.owner("REPLICA_REGISTRY:staging").client()
-
-    def written():
-        assert process.poll() is None, ("the load was over too soon", process.communicate())
-        for load in home.hkeys("REPLICA_REGISTRY:staging"):
-            names = [f"REPLICA_REGISTRY:staging:{load.decode()}:{{{name}}}"]
-            names += [f"{{{name}}}:{load.decode()}:{bucket}" for bucket in range(40)]
-            if any(owner.exists(key) for key in names):
-                process.send_signal(signal.SIGSTOP)
-                return True
-        return False
-
-    harness.until("rows are being written", written)
-
-
-def move(cluster, name, slots=30):
-    source = cluster.owner(name)
-    target = next(server for server in cluster.servers if server is not source)
-    cluster.reshard(source, target, slots)
-    assert cluster.owner(name) is target
-
-
-def test_a_slot_moves_in_the_middle(tmp_path, cluster, empty, layout):
-    """The load's own slot, its staging key within, goes to another master between two chunks."""
-    name = cluster.early_name(cluster.servers[0])
-    cli = harness.CommandLine(tmp_path, cluster.url)
-    cli.ok("load", write_table(tmp_path, name, 500), "--index", "id", *layout)
-    process = cli.start("load", write_table(tmp_path, name, layout.rows), "--index", "id", *SLOWLY, *layout)
-    until_rows_are_written(cluster, name, process)
-    try:
-        assert process.poll() is None and rows_of(empty, name) == 500
-        move(cluster, name)
-    finally:
-        process.send_signal(signal.SIGCONT)
-    out, err = process.communicate(timeout=2 * harness.PATIENCE)
-    assert process.returncode == 0, (out, err)
-    check_replica(cluster.client(), cluster, name, layout.rows)
-    assert len(json.loads(cli.ok("top", name, "-n", "5", "--json").stdout)) == 5
-    assert len(cli.ok("export", name).stdout.splitlines()) == layout.rows + 1
-
-
-def test_slots_move_all_the_time(tmp_path, cluster, empty, layout):
-    """Loads one after the other while slots go to and fro; a reader sees the old table or the new one."""
-    name = cluster.early_name(cluster.servers[1])
-    cli = harness.CommandLine(tmp_path, cluster.url)
-    sizes = [layout.rows // 4 + 100 * number for number in range(4)]
-    tables = [write_table(tmp_path, name, size) for size in sizes]
-    cli.ok("load", tables[0], "--index", "id", *layout)
-    over, seen, unread, moves = threading.Event(), set(), [], []
-
-    def read():
-        while not over.is_set():
-            done = cli("export", name)
-            if done.returncode == 0:  # loaded over and over is a fair answer
-                seen.add(len(done.stdout.splitlines()) - 1)
-            else:
-                unread.append(done.stderr)
-
-    def shove():
-        while not over.is_set():
-            source = cluster.owner(name)
-            target = cluster.servers[(cluster.servers.index(source) + 1) % 3]
-            done = subprocess.run(cluster.reshard_command(source, target, 20), capture_output=True, check=False)
-            moves.append(done.returncode)
-            if done.returncode:
-                subprocess.run(["redis-cli", "--cluster", "fix", f"127.0.0.1:{source.port}"], capture_output=True, check=False)
-
-    threads = [threading.Thread(target=read), threading.Thread(target=shove)]
-    for thread in threads:
-        thread.start()
-    try:
-        for loads in range(1, 1000):
-            done = cli("load", tables[loads % 4], "--index", "id", *SLOWLY, *layout)
-            assert done.returncode == 0, done
-            if loads >= 6 and len(moves) >= 4:
-                break
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
-    cluster.until_whole()
-    check_replica(cluster.client(), cluster, name, sizes[loads % 4])
-    assert seen <= set(sizes), ("a reader saw half a table", seen)
-    assert not [line for line in unread if "loaded anew" not in line and "over and over" not in line], unread
-    assert 0 in moves
-
-
-def test_a_master_is_gone_for_a_while(tmp_path, cluster, empty, layout):
-    cli = harness.CommandLine(tmp_path, cluster.url)
-    name = cluster.early_name(cluster.servers[0])
-    victim = cluster.owner(name)
-    cli.ok("load", write_table(tmp_path, name, 500), "--index", "id", *layout)
-    process = cli.start("load", write_table(tmp_path, name, layout.rows), "--index", "id", *SLOWLY, *layout)
-    until_rows_are_written(cluster, name, process)
-    victim.kill()
-    process.send_signal(signal.SIGCONT)
-    line = cli.refused(3, "load", write_table(tmp_path, name, 600), "--index", "id", "--set", "redis.patience=0")
-    assert line
-    victim.start()
-    cluster.until_whole()
-    out, err = process.communicate(timeout=2 * harness.PATIENCE)
-    assert process.returncode == 0, (out, err)
-    check_replica(cluster.client(), cluster, name, layout.rows)
-
-
-def test_other_layouts(tmp_path, cluster, empty):
-    line = harness.CommandLine(tmp_path, cluster.url).refused(2, "load", write_table(tmp_path, "abc", 10), "--index", "id",
-                                                              "--set", "store.layout=packed")
-    assert "use rows" in line
-    assert cluster.keys() == []
 
 
 def test_what_is_no_cluster(tmp_path, cluster, redis_server):
@@ -283,6 +205,16 @@ class FakeNode:
 def list_through(tmp_path, node, *more):
     url = node.fake.url.replace("redis://", "redis+cluster://").replace("/0", "")
     return harness.CommandLine(tmp_path, url)("ls", *more)
+
+
+def test_an_old_ask_is_not_believed(tmp_path):
+    """Where a key was when its slot moved is not where it is when the answer is read: the slot may have come back."""
+    target = FakeNode([b"*0\r\n"])
+    with target.fake:
+        node = FakeNode([b"-ASK 7 127.0.0.1:%d\r\n" % target.fake.port, b"*1\r\n$3\r\nabc\r\n", b"*0\r\n"])
+        with node.fake:
+            assert "abc" in list_through(tmp_path, node).stdout
+    assert b"ASKING" not in target.seen
 
 
 def test_redirections_are_followed(tmp_path):

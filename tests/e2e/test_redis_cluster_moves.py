@@ -1,0 +1,176 @@
+"""A Redis Cluster whose slots move and whose nodes die while tables are loaded and read, in every layout."""
+import json
+import shutil
+import signal
+import threading
+
+import pytest
+
+import cluster_tables
+import harness
+import redis_peers
+from cluster_tables import SLOWLY, check_replica, rows_of, until_rows_are_written, write_table
+
+pytestmark = pytest.mark.skipif(not shutil.which("redis-cli"), reason="no redis-cli to make a cluster with")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    made = redis_peers.Cluster(tmp_path_factory.mktemp("cluster"))
+    yield made.start()
+    made.stop()
+
+
+@pytest.fixture
+def empty(cluster):
+    return cluster_tables.emptied(cluster)
+
+
+@pytest.fixture(params=cluster_tables.LAYOUTS)
+def layout(request):
+    return cluster_tables.Layout(request.param)
+
+
+def of(*names):
+    """These layouts stand for all: `columns` is written as `packed` is, `json` as `keys`."""
+    return pytest.mark.parametrize("layout", names, indirect=True)
+
+
+def move(cluster, name):
+    source = cluster.owner(name)
+    target = next(server for server in cluster.servers if server is not source)
+    cluster.reshard(source, target, 20)
+    assert cluster.owner(name) is target
+
+
+def test_a_slot_moves_in_the_middle(tmp_path, cluster, empty, layout):
+    """The load's own slot, with the rows written so far, goes to another master between two chunks."""
+    name = cluster.early_name()
+    cli = harness.CommandLine(tmp_path, cluster.url)
+    cli.ok("load", write_table(tmp_path, name, 500), "--index", "id", *layout)
+    process = cli.start("load", write_table(tmp_path, name, layout.rows), "--index", "id", *SLOWLY, *layout)
+    until_rows_are_written(cluster, name, process)
+    try:
+        assert process.poll() is None and rows_of(empty, cluster, name) == 500
+        move(cluster, name)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    out, err = process.communicate(timeout=2 * harness.PATIENCE)
+    assert process.returncode == 0, (out, err)
+    check_replica(cluster.client(), cluster, name, layout.rows)
+    assert len(json.loads(cli.ok("top", name, "-n", "5", "--json").stdout)) == 5
+    assert len(cli.ok("export", name).stdout.splitlines()) == layout.rows + 1
+
+
+@of("rows", "packed", "columns", "keys")
+def test_a_slot_stays_half_moved(tmp_path, cluster, empty, layout):
+    """Some keys here, some there: readers see all of them, a load waits until its patience is used up."""
+    name = cluster.early_name()
+    cli = harness.CommandLine(tmp_path, cluster.url)
+    cli.ok("load", write_table(tmp_path, name, 12_000), "--index", "id", "--set", "load.chunk_bytes=64KiB", *layout)
+    source = cluster.owner(name)
+    target = next(server for server in cluster.servers if server is not source)
+    service = harness.Service(tmp_path, cluster.url).start()
+    with cluster.half_moved(name, source, target):
+        try:
+            assert target.client().dbsize() > 0
+            assert len(cli.ok("export", name).stdout.splitlines()) == 12_001
+            assert len(json.loads(cli.ok("top", name, "-n", "2999", "--json").stdout)) == 2999
+            for key in range(0, 12_000, 1191):
+                row = service.call("GET", f"/v1/replicas/{name}/rows/{key}")
+                assert row.status == 200 and row.json()["key"] == str(key), row
+            page = service.call("GET", f"/v1/replicas/{name}/rows?limit=7000").json()
+            page = service.call("GET", f"/v1/replicas/{name}/rows?limit=7000&cursor={page['next_cursor']}").json()
+            assert len(page["rows"]) == 5000 and page["next_cursor"] is None
+        finally:
+            service.stop()
+        line = cli.refused(3, "load", write_table(tmp_path, name, 100), "--index", "id", "--set", "redis.patience=0", *layout)
+        assert "cluster is moving" in line or "is moving it" in line
+        assert len(cli.ok("export", name).stdout.splitlines()) == 12_001
+    cli.ok("load", write_table(tmp_path, name, 100), "--index", "id", *layout)
+    check_replica(cluster.client(), cluster, name, 100)
+
+
+@of("rows", "packed", "keys")
+def test_slots_move_all_the_time(tmp_path, cluster, empty, layout):
+    """Loads one after the other while the slot goes round; a reader sees the old table or the new one."""
+    name = cluster.early_name()
+    cli = harness.CommandLine(tmp_path, cluster.url)
+    sizes = [(20_000 if layout.name in ("rows", "packed", "columns") else 4_000) + 100 * number for number in range(4)]
+    tables = [write_table(tmp_path, name, size) for size in sizes]
+    cli.ok("load", tables[0], "--index", "id", *layout)
+    over, seen, unread, moves, loads = threading.Event(), set(), [], [], 0
+
+    def read():
+        while not over.is_set():
+            done = cli("export", name)
+            if done.returncode == 0:  # loaded over and over is a fair answer
+                seen.add(len(done.stdout.splitlines()) - 1)
+            else:
+                unread.append(done.stderr)
+
+    def shove():
+        while not over.is_set():
+            before = loads
+            target = cluster.servers[(cluster.servers.index(cluster.owner(name)) + 1) % 3]
+            cluster.move_slot(name, target)
+            moves.append(target)
+            # One that never rests leaves no time for a load.
+            harness.until("a load is done", lambda: loads > before or over.is_set(), 3 * harness.PATIENCE)
+
+    threads = [threading.Thread(target=read), threading.Thread(target=shove)]
+    for thread in threads:
+        thread.start()
+    try:
+        while len(moves) < 7:
+            done = cli("load", tables[(loads + 1) % 4], "--index", "id", *SLOWLY, *layout)
+            assert done.returncode == 0, done
+            loads += 1
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    cluster.until_whole()
+    check_replica(cluster.client(), cluster, name, sizes[loads % 4])
+    assert seen <= set(sizes), ("a reader saw half a table", seen)
+    assert not [line for line in unread if "loaded anew" not in line and "over and over" not in line], unread
+
+
+def test_a_reader_while_the_slot_goes_round(tmp_path, cluster, empty):
+    """Many keys asked for at a time, and the slot back at its first master before all answers are read."""
+    name = cluster.early_name()
+    cli = harness.CommandLine(tmp_path, cluster.url)
+    cli.ok("load", write_table(tmp_path, name, 100_000), "--index", "id", *cluster_tables.Layout("packed"))
+    over, seen = threading.Event(), set()
+
+    def read():
+        while not over.is_set():
+            done = cli("export", name)
+            seen.add(len(done.stdout.splitlines()) - 1 if done.returncode == 0 else done.stderr)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for turn in range(30):
+        cluster.move_slot(name, cluster.servers[(cluster.servers.index(cluster.owner(name)) + 1) % 3])
+    over.set()
+    reader.join()
+    assert seen == {100_000}
+
+
+@of("rows", "packed")
+def test_a_master_is_gone_for_a_while(tmp_path, cluster, empty, layout):
+    cli = harness.CommandLine(tmp_path, cluster.url)
+    name = cluster.early_name()
+    victim = cluster.owner(name)
+    cli.ok("load", write_table(tmp_path, name, 500), "--index", "id", *layout)
+    process = cli.start("load", write_table(tmp_path, name, layout.rows), "--index", "id", *SLOWLY, *layout)
+    until_rows_are_written(cluster, name, process)
+    victim.kill()
+    process.send_signal(signal.SIGCONT)
+    line = cli.refused(3, "load", write_table(tmp_path, name, 600), "--index", "id", "--set", "redis.patience=0")
+    assert line
+    victim.start()
+    cluster.until_whole()
+    out, err = process.communicate(timeout=2 * harness.PATIENCE)
+    assert process.returncode == 0, (out, err)
+    check_replica(cluster.client(), cluster, name, layout.rows)
