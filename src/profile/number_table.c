@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "profile/zeroed.h"
+
 enum {
     FIRST_SLOTS = 64,
     PREFETCH_FROM_BYTES = 1 << 18, /* smaller tables live in the second-level cache */
@@ -40,7 +42,7 @@ static bool grow(struct slc_number_table *table, size_t limit_bytes)
         wider.n_slots = table->n_slots * 2;
     if (wider.n_slots == 0 || wider.n_slots * sizeof(*wider.slots) > limit_bytes)
         return false;
-    wider.slots = calloc(wider.n_slots, sizeof(*wider.slots));
+    wider.slots = slc_zeroed(wider.n_slots, sizeof(*wider.slots));
     if (!wider.slots)
         return false;
     wider.n = table->n;

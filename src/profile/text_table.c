@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "profile/zeroed.h"
 
 enum {
     FIRST_SLOTS = 64,
@@ -108,7 +109,7 @@ static bool grow(struct slc_text_table *table, size_t limit_bytes)
 
     if (n_slots * sizeof(*slots) + table->used_bytes > limit_bytes)
         return false;
-    slots = calloc(n_slots, sizeof(*slots));
+    slots = slc_zeroed(n_slots, sizeof(*slots));
     if (!slots)
         return false;
     for (size_t i = 0; i < table->n_slots; i++)
