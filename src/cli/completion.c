@@ -8,21 +8,14 @@
 /* What a command's first operand is. */
 enum operand { OPERAND_NONE, OPERAND_FILE, OPERAND_REPLICA, OPERAND_WORDS };
 
-/* Told from the usage line: FILE, NAME, or a choice of words such as
- * "set|get|ls|rm NAME", whose length is put into `ret_words_len`. */
-static enum operand operand_of(const struct slc_command *command, size_t *ret_words_len)
+/* Told from the usage line: FILE, NAME, or words to choose from. */
+static enum operand operand_of(const struct slc_command *command)
 {
-    size_t len = strspn(command->args, "abcdefghijklmnopqrstuvwxyz|");
-
-    if (len > 0 && memchr(command->args, '|', len)) {
-        *ret_words_len = len;
-        return OPERAND_WORDS;
-    }
     if (strncmp(command->args, "FILE", 4) == 0)
         return OPERAND_FILE;
     if (strncmp(command->args, "NAME", 4) == 0)
         return OPERAND_REPLICA;
-    return OPERAND_NONE;
+    return command->args[0] >= 'a' && command->args[0] <= 'z' ? OPERAND_WORDS : OPERAND_NONE;
 }
 
 static bool takes_file(const struct slc_flag *flag)
@@ -35,10 +28,17 @@ static bool takes_key(const struct slc_flag *flag)
     return flag->value && strcmp(flag->value, "KEY=VALUE") == 0;
 }
 
-static void append_words(struct slc_buf *out, const struct slc_command *command, size_t len)
+/* "set|get|rm NAME | ls" offers set, get, rm and ls. */
+static void append_words(struct slc_buf *out, const struct slc_command *command)
 {
-    for (size_t i = 0; i < len; i++)
-        slc_buf_append_byte(out, command->args[i] == '|' ? ' ' : command->args[i]);
+    static const char separator[] = " | ";
+
+    for (const char *at = command->args; at; at = strstr(at, separator)) {
+        at += at == command->args ? 0 : sizeof(separator) - 1;
+        slc_buf_append_byte(out, ' ');
+        for (; (*at >= 'a' && *at <= 'z') || *at == '|'; at++)
+            slc_buf_append_byte(out, *at == '|' ? ' ' : *at);
+    }
 }
 
 static void append_keys(struct slc_buf *out)
@@ -72,8 +72,7 @@ static void append_quoted(struct slc_buf *out, const char *text, const char *spe
 
 static void bash_command(struct slc_buf *out, const struct slc_command *command)
 {
-    size_t words = 0;
-    enum operand operand = operand_of(command, &words);
+    enum operand operand = operand_of(command);
 
     slc_buf_printf(out, "    %s)\n        flags='", command->name);
     for (const struct slc_flag *flag = command->flags; flag->name; flag++)
@@ -93,7 +92,7 @@ static void bash_command(struct slc_buf *out, const struct slc_command *command)
         slc_buf_append_text(out, "        operands=replica\n");
     else if (operand == OPERAND_WORDS) {
         slc_buf_append_text(out, "        [ \"$COMP_CWORD\" -gt 2 ] || words='");
-        append_words(out, command, words);
+        append_words(out, command);
         slc_buf_append_text(out, "'\n");
     }
     slc_buf_append_text(out, "        ;;\n");
@@ -175,8 +174,7 @@ static void zsh_flag(struct slc_buf *out, const struct slc_flag *flag)
 
 static void zsh_command(struct slc_buf *out, const struct slc_command *command)
 {
-    size_t words = 0;
-    enum operand operand = operand_of(command, &words);
+    enum operand operand = operand_of(command);
 
     slc_buf_printf(out, "    %s)\n        _arguments", command->name);
     for (const struct slc_flag *flag = command->flags; flag->name; flag++)
@@ -188,7 +186,7 @@ static void zsh_command(struct slc_buf *out, const struct slc_command *command)
         slc_buf_append_text(out, " \\\n            '*:replica:_sluice_replicas'");
     else if (operand == OPERAND_WORDS) {
         slc_buf_append_text(out, " \\\n            '1:action:(");
-        append_words(out, command, words);
+        append_words(out, command);
         slc_buf_append_text(out, ")'");
     }
     slc_buf_append_text(out, "\n        ;;\n");
@@ -251,8 +249,7 @@ static void fish_flag(struct slc_buf *out, const struct slc_command *command,
 
 static void fish_command(struct slc_buf *out, const struct slc_command *command)
 {
-    size_t words = 0;
-    enum operand operand = operand_of(command, &words);
+    enum operand operand = operand_of(command);
 
     slc_buf_printf(out, "complete -c sluice -n __fish_use_subcommand -xa %s -d '", command->name);
     append_quoted(out, command->summary, "\\");
@@ -268,7 +265,7 @@ static void fish_command(struct slc_buf *out, const struct slc_command *command)
         slc_buf_append_text(out, "-xa '(__sluice_replicas)'\n");
     else {
         slc_buf_append_text(out, "-xa '");
-        append_words(out, command, words);
+        append_words(out, command);
         slc_buf_append_text(out, "'\n");
     }
 }

@@ -102,15 +102,29 @@ static bool make_key(const char *path, struct slc_service_keys *keys, struct slc
                             error);
 }
 
+/* `state_dir`/key.hash; NULL when memory ran out. */
+static const char *path_of_kept(const char *state_dir, struct slc_buf *path)
+{
+    slc_buf_printf(path, "%s/key.hash", state_dir);
+    return slc_buf_text(path);
+}
+
+void slc_service_keys_unmake(const char *state_dir)
+{
+    SLC_AUTO_BUF struct slc_buf path = {0};
+    const char *name = path_of_kept(state_dir, &path);
+
+    if (name)
+        (void)unlink(name);
+}
+
 static bool kept_key(const char *state_dir, struct slc_service_keys *keys, struct slc_error *error)
 {
     SLC_AUTO_BUF struct slc_buf path = {0};
     SLC_AUTO_BUF struct slc_buf text = {0};
     struct slc_error why = {0};
-    const char *name;
+    const char *name = path_of_kept(state_dir, &path);
 
-    slc_buf_printf(&path, "%s/key.hash", state_dir);
-    name = slc_buf_text(&path);
     if (!name)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory for the key");
     if (slc_file_read(AT_FDCWD, name, KEY_FILE_MAX_BYTES, &text, &why)) {
@@ -146,17 +160,15 @@ bool slc_service_keys(const struct slc_config *config, const char *state_dir,
     struct slc_service_keys keys = {0};
     struct slc_str given = slc_str_from(slc_config_text(config, "auth.key"));
     const char *ssh = slc_config_text(config, "auth.ssh_public_key");
-    bool good;
+    bool good = (!*ssh || add_ssh_key(ssh, &keys, error)) && add_tokens(state_dir, &keys, error);
 
-    if (given.len == 0)
+    /* Last, so that nothing fails behind a key that was made. */
+    if (good && given.len == 0)
         good = kept_key(state_dir, &keys, error);
-    else if (slc_auth_key_is_text_form(given))
+    else if (good && slc_auth_key_is_text_form(given))
         good = slc_auth_key_parse(given, &keys.keys[keys.count++], error);
-    else
+    else if (good)
         good = slc_auth_key_derive(given, &keys.keys[keys.count++], error);
-    if (good && *ssh)
-        good = add_ssh_key(ssh, &keys, error);
-    good = good && add_tokens(state_dir, &keys, error);
     if (good)
         *ret_keys = keys;
     OPENSSL_cleanse(&keys, sizeof(keys));

@@ -203,7 +203,12 @@ static bool show_key(const struct slc_master *master, struct slc_service_keys *k
                    "Keep it: it is shown this once, and only its hash is in %s/key.hash.\n"
                    "Remove that file to have a new key made at the next start.\n",
                    keys->made, master->state_dir);
-    good = !text.failed && slc_write_all(STDOUT_FILENO, text.data, text.len, error);
+    good = text.failed ? slc_fail(error, SLC_ERR_MEMORY, "no memory to show the key")
+                       : slc_write_all(STDOUT_FILENO, text.data, text.len, error);
+    if (!good) {
+        slc_error_locate(error, "standard output", 0, (struct slc_str){0});
+        slc_service_keys_unmake(master->state_dir);
+    }
     if (text.data)
         OPENSSL_cleanse(text.data, text.capacity);
     OPENSSL_cleanse(keys->made, sizeof(keys->made));

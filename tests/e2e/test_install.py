@@ -44,6 +44,10 @@ def words_of(installed, command, words):
     (["load", "--dry"], {"--dry-run"}),
     (["load", "--set", "reader.deli"], {"reader.delimiter="}),
     (["completion", ""], {"bash", "zsh", "fish"}),
+    (["wallet", ""], {"set", "get", "rm", "ls", "passwd"}),
+    (["token", ""], {"new", "ls", "rm"}),
+    (["mail", "r"], {"retry", "rm"}),
+    (["options", ""], set()),
     (["load", "--index", "x"], set()),
     (["nonsense", ""], set()),
 ])

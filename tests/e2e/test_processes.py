@@ -374,6 +374,23 @@ def test_graceful_timeout_ends_what_hangs(many):
     assert "new binary" not in service.log()
 
 
+def test_a_stop_of_the_whole_group(many):
+    """timeout(1) and some supervisors tell every process: that no worker is there any more is no fault then."""
+    service = many(graceful_timeout=10)
+    loader = workers(service, "load")[0]
+    with socket.create_connection(("127.0.0.1", service.port)) as client:
+        client.sendall(b"POST /check_fingerprint HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+        harness.until("it is in flight",
+                      lambda: "sluice_http_requests_in_flight 2\n" in service.call("GET", "/metrics").body)
+        service.signal(signal.SIGTERM)
+        harness.until("it stops", lambda: "stopping" in service.log())
+        os.kill(loader, signal.SIGTERM)
+        harness.until("the worker has ended", lambda: not is_there(loader))
+        client.sendall(b"x")
+        assert service.wait() == 0
+    assert "is replaced" not in service.log()
+
+
 def test_a_stopped_worker_is_killed(many):
     """One that does not even react to signals (here: it is stopped) does not hold the service up for ever."""
     service = many(graceful_timeout=0)

@@ -101,6 +101,21 @@ def test_without_a_key_the_first_start_makes_one(make_service, tmp_path):
     assert answer.status == 200
 
 
+def test_a_key_that_cannot_be_shown_is_not_kept(cli, tmp_path):
+    """Else nobody would ever have the key of this installation."""
+    arguments = ("serve", "--set", f"state_dir={tmp_path / 'state'}", "--set", f"source.stream_dir={tmp_path}",
+                 "--set", f"http.port={harness.free_port()}")
+    with open("/dev/full", "w", encoding="ascii") as full:
+        process = cli.start(*arguments, stdout=full)
+        _, err = process.communicate(timeout=harness.PATIENCE)
+    assert process.returncode == 2 and "standard output" in harness.one_line(err.decode())
+    process = cli.start(*arguments)
+    assert b"a key was made" in process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=harness.PATIENCE)
+    assert process.returncode == 0
+
+
 def test_the_key_is_in_no_log(make_service):
     service = make_service(log__level="debug")
     service.put("t.csv", "id,v\n1,row-value-one\n", prim_index="id")
