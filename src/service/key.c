@@ -160,17 +160,21 @@ bool slc_service_keys(const struct slc_config *config, const char *state_dir,
     struct slc_service_keys keys = {0};
     struct slc_str given = slc_str_from(slc_config_text(config, "auth.key"));
     const char *ssh = slc_config_text(config, "auth.ssh_public_key");
-    bool good = (!*ssh || add_ssh_key(ssh, &keys, error)) && add_tokens(state_dir, &keys, error);
+    bool good;
 
-    /* Last, so that nothing fails behind a key that was made. */
-    if (good && given.len == 0)
+    if (given.len == 0)
         good = kept_key(state_dir, &keys, error);
-    else if (good && slc_auth_key_is_text_form(given))
+    else if (slc_auth_key_is_text_form(given))
         good = slc_auth_key_parse(given, &keys.keys[keys.count++], error);
-    else if (good)
+    else
         good = slc_auth_key_derive(given, &keys.keys[keys.count++], error);
+    if (good && *ssh)
+        good = add_ssh_key(ssh, &keys, error);
+    good = good && add_tokens(state_dir, &keys, error);
     if (good)
         *ret_keys = keys;
+    else if (keys.made[0])
+        slc_service_keys_unmake(state_dir);
     OPENSSL_cleanse(&keys, sizeof(keys));
     return good;
 }

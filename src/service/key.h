@@ -27,7 +27,7 @@ struct slc_service_keys {
 bool slc_service_keys(const struct slc_config *config, const char *state_dir,
                       struct slc_service_keys *ret_keys, struct slc_error *error);
 
-/* Forget the key that was made, because it could not be shown: nobody has it. */
+/* Forget the key that was made and could not be shown: nobody has it. */
 void slc_service_keys_unmake(const char *state_dir);
 
 /* What `ssh-keygen -lf` shows of a public key line ("ssh-ed25519 AAAA... name",
