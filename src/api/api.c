@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/asker.h"
 #include "api/internal.h"
 #include "base/time.h"
 
@@ -190,6 +191,7 @@ void slc_api_free(struct slc_api *api)
     pthread_mutex_unlock(&api->lock);
     slc_api_events_stop(api->events);
     slc_redis_line_stop(api->line); /* what it answers may still come to the desk */
+    slc_api_askers_free(api);
     if (api->desk_started)
         pthread_join(api->desk, NULL);
     while (api->first) {
@@ -212,6 +214,17 @@ void slc_api_free(struct slc_api *api)
 const struct slc_router *slc_api_router(const struct slc_api *api)
 {
     return api->router;
+}
+
+struct slc_http_companion slc_api_companion(struct slc_api *api)
+{
+    if (!api->options.lanes)
+        return (struct slc_http_companion){0};
+    return (struct slc_http_companion){.start = slc_api_asker_start,
+                                       .before_wait = slc_api_asker_before_wait,
+                                       .after_wait = slc_api_asker_after_wait,
+                                       .stop = slc_api_asker_stop,
+                                       .context = api};
 }
 
 void slc_api_record(struct slc_api *api, const struct slc_http_record *record)

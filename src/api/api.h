@@ -26,8 +26,8 @@ struct slc_api_mail {
     bool (*check)(void *state, struct slc_str recipients, struct slc_error *error);
     /* A batch was asked for here. */
     void (*batch_asked)(void *state, const char *batch_id, const char *recipients);
-    /* A batch that was asked for here is over (NULL: it is not known); `recipients` (checked) may be NULL. On a
-     * thread of the queue. */
+    /* A batch that was asked for here is over (NULL: it is not known); `recipients` (checked) may
+     * be NULL. On a thread of the queue. */
     void (*batch_over)(void *state, const struct slc_batch *batch, const char *recipients);
     /* Append what became of a batch's mail as JSON, "null" without one. */
     void (*write_state)(void *state, const char *batch_id, struct slc_buf *json);
@@ -36,6 +36,9 @@ struct slc_api_mail {
 
 struct slc_api_options {
     struct slc_redis_pool *pool; /* borrowed, as all of these */
+    /* A connection for each server thread, of one server that is not asked through its
+     * replicas (redis/lane.h); NULL: the calls that come most often share one. */
+    struct slc_redis_pool *lanes;
     struct slc_inbox *inbox;
     struct slc_queue *queue;
     struct slc_sessions *sessions;
@@ -58,6 +61,9 @@ void slc_api_free(struct slc_api *api);
 
 /* For slc_http_server_options: the router, and `api` itself is the context. */
 const struct slc_router *slc_api_router(const struct slc_api *api);
+
+/* For slc_http_server_options: what each server thread asks Redis with. */
+struct slc_http_companion slc_api_companion(struct slc_api *api);
 
 /* Count a request that is over (slc_http_server_options.on_done). */
 void slc_api_record(struct slc_api *api, const struct slc_http_record *record);

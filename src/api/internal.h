@@ -19,10 +19,10 @@ struct slc_api_task {
     void (*run)(struct slc_api *api, struct slc_api_task *task, struct slc_http_response *response);
     struct slc_http_pending *pending;
     bool force;
-    bool wait;     /* answer when the loads are over */
-    char *replica; /* owned; NULL: all */
+    bool wait;        /* answer when the loads are over */
+    char *replica;    /* owned; NULL: all */
     char *recipients; /* owned; who wants a report by mail; NULL: nobody asked */
-    void *asking;  /* owned; asking.c's own */
+    void *asking;     /* owned; asking.c's own */
     struct slc_api_task *next;
 };
 
@@ -47,6 +47,7 @@ struct slc_api {
     struct slc_api_options options;
     struct slc_router *router;
     struct slc_redis_line *line;
+    struct slc_api_asker *askers; /* a list, with the lock */
     struct slc_api_events *events;
     /* By a hash of their names: replicas whose rows are not to be had by one
      * question, and are read the longer way at once. */

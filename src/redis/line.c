@@ -12,6 +12,14 @@ struct question {
     struct slc_reply *replies[SLC_REDIS_LINE_COMMANDS_MAX]; /* owned */
 };
 
+/* Somebody who wants a connection. */
+struct wish {
+    struct wish *next;
+    struct slc_redis_pool *pool;
+    slc_redis_line_connected *connected;
+    void *state;
+};
+
 struct slc_redis_line {
     struct slc_redis_pool *pool;
     pthread_t thread;
@@ -19,6 +27,7 @@ struct slc_redis_line {
     pthread_cond_t asked;
     struct question *first, **end;
     size_t waiting, waiting_bytes;
+    struct wish *wishes;
     bool stopping;
 };
 
@@ -30,22 +39,25 @@ static void free_question(struct question *question)
     free(question);
 }
 
-/* All that waits, or NULL when the line is to stop. */
-static struct question *take_all(struct slc_redis_line *line)
+/* All that waits; false when the line is to stop. */
+static bool take_all(struct slc_redis_line *line, struct question **questions, struct wish **wishes)
 {
-    struct question *all = NULL;
+    bool going;
 
     pthread_mutex_lock(&line->lock);
-    while (!line->first && !line->stopping)
+    while (!line->first && !line->wishes && !line->stopping)
         pthread_cond_wait(&line->asked, &line->lock);
-    if (!line->stopping) {
-        all = line->first;
+    going = !line->stopping;
+    if (going) {
+        *questions = line->first;
+        *wishes = line->wishes;
+        line->wishes = NULL;
         line->first = NULL;
         line->end = &line->first;
         line->waiting = line->waiting_bytes = 0;
     }
     pthread_mutex_unlock(&line->lock);
-    return all;
+    return going;
 }
 
 /* The first `answered` of them have their replies, the others get the error. */
@@ -93,13 +105,28 @@ static void ask_all(struct slc_redis_line *line, struct question *questions)
     answer_all(questions, answered, &error);
 }
 
+static void grant_all(struct wish *wishes, bool stopping)
+{
+    while (wishes) {
+        struct wish *next = wishes->next;
+
+        wishes->connected(wishes->state, stopping ? NULL : slc_redis_pool_take(wishes->pool, NULL));
+        free(wishes);
+        wishes = next;
+    }
+}
+
 static void *run(void *argument)
 {
     struct slc_redis_line *line = argument;
     struct question *questions;
+    struct wish *wishes;
 
-    while ((questions = take_all(line)))
-        ask_all(line, questions);
+    while (take_all(line, &questions, &wishes)) {
+        if (questions)
+            ask_all(line, questions);
+        grant_all(wishes, false);
+    }
     return NULL;
 }
 
@@ -169,6 +196,30 @@ bool slc_redis_line_ask(struct slc_redis_line *line, struct slc_buf *commands, s
     return good;
 }
 
+bool slc_redis_line_connect(struct slc_redis_line *line, struct slc_redis_pool *pool,
+                            slc_redis_line_connected *connected, void *state,
+                            struct slc_error *error)
+{
+    struct wish *wish = malloc(sizeof(*wish));
+    bool good;
+
+    if (!wish)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory to connect to Redis");
+    *wish = (struct wish){.pool = pool, .connected = connected, .state = state};
+    pthread_mutex_lock(&line->lock);
+    good = !line->stopping;
+    if (good) {
+        wish->next = line->wishes;
+        line->wishes = wish;
+        pthread_cond_signal(&line->asked);
+    }
+    pthread_mutex_unlock(&line->lock);
+    if (good)
+        return true;
+    free(wish);
+    return slc_fail(error, SLC_ERR_CANCELLED, "the service is stopping");
+}
+
 void slc_redis_line_stop(struct slc_redis_line *line)
 {
     struct slc_error error;
@@ -182,6 +233,7 @@ void slc_redis_line_stop(struct slc_redis_line *line)
     pthread_join(line->thread, NULL);
     (void)slc_fail(&error, SLC_ERR_CANCELLED, "the service is stopping");
     answer_all(line->first, 0, &error);
+    grant_all(line->wishes, true);
     pthread_cond_destroy(&line->asked);
     pthread_mutex_destroy(&line->lock);
     free(line);

@@ -42,6 +42,17 @@ struct slc_redis_line *slc_redis_line_start(struct slc_redis_pool *pool, struct 
 bool slc_redis_line_ask(struct slc_redis_line *line, struct slc_buf *commands, size_t count,
                         slc_redis_line_answer *answer, void *state, struct slc_error *error);
 
+/* A connection to `pool`'s server, which is to be given back to that; NULL: none can be
+ * had now, or the line is stopping. On the line's thread. */
+typedef void slc_redis_line_connected(void *state, struct slc_redis *redis);
+
+/* Have the line take a connection from a pool, for somebody who may not wait
+ * (redis/lane.h). `connected` comes once, unless this returns false. Any thread.
+ * Errors: CANCELLED, MEMORY. */
+bool slc_redis_line_connect(struct slc_redis_line *line, struct slc_redis_pool *pool,
+                            slc_redis_line_connected *connected, void *state,
+                            struct slc_error *error);
+
 /* Answer what waits with CANCELLED, end the thread, free. NULL is fine. */
 void slc_redis_line_stop(struct slc_redis_line *line);
 

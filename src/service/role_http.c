@@ -26,6 +26,7 @@ struct http_role {
     const struct slc_config *config;
     const struct slc_counters *counters;
     struct slc_redis_pool *pool;
+    struct slc_redis_pool *lanes;
     struct slc_inbox *inbox;
     struct slc_queue *queue;
     struct slc_mailer *mailer;
@@ -113,6 +114,7 @@ static void write_mail_state(void *state, const char *batch_id, struct slc_buf *
 static bool start_api(struct http_role *role, struct slc_error *error)
 {
     struct slc_api_options options = {.pool = role->pool,
+                                      .lanes = role->lanes,
                                       .inbox = role->inbox,
                                       .queue = role->queue,
                                       .sessions = role->sessions,
@@ -151,6 +153,7 @@ static bool start_server(struct http_role *role, struct slc_error *error)
     options.trusted_proxies = &role->proxies;
     options.hosts = &role->hosts;
     options.context = role->api;
+    options.companion = slc_api_companion(role->api);
     options.cells = (struct slc_http_cells){
         .connections = slc_counters_cell(role->counters, SLC_METRIC_HTTP_CONNECTIONS),
         .in_flight = slc_counters_cell(role->counters, SLC_METRIC_HTTP_IN_FLIGHT),
@@ -184,6 +187,19 @@ static void take_names(struct http_role *role)
     }
 }
 
+/* A connection for each thread, where one server is asked for everything. */
+static bool make_lanes(struct http_role *role, struct slc_error *error)
+{
+    const struct slc_redis_url *url = role->process->context->redis_url;
+
+    if (url->topology == SLC_REDIS_CLUSTER ||
+        slc_config_bool(role->config, "redis.read_from_replicas"))
+        return true;
+    role->lanes = slc_redis_pool_new(url, (size_t)slc_config_int(role->config, "http.threads"),
+                                     slc_config_int(role->config, "redis.timeout_ms"), error);
+    return role->lanes != NULL;
+}
+
 static bool start(struct http_role *role, struct slc_error *error)
 {
     const struct slc_role_context *context = role->process->context;
@@ -193,7 +209,7 @@ static bool start(struct http_role *role, struct slc_error *error)
     take_names(role);
     role->pool = slc_redis_pool_new(context->redis_url, connections,
                                     slc_config_int(role->config, "redis.timeout_ms"), error);
-    role->inbox = role->pool ? slc_role_inbox(context, error) : NULL;
+    role->inbox = role->pool && make_lanes(role, error) ? slc_role_inbox(context, error) : NULL;
     if (!role->inbox)
         return false;
     role->queue = slc_service_queue(context, role->inbox, connections, error);
@@ -226,6 +242,7 @@ static void stop(struct http_role *role, int64_t graceful_usec)
     slc_access_free(role->access);
     slc_trusted_proxies_release(&role->proxies);
     slc_inbox_free(role->inbox);
+    slc_redis_pool_free(role->lanes);
     slc_redis_pool_free(role->pool);
 }
 

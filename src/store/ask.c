@@ -28,7 +28,7 @@ bool slc_ask_names_answer(struct slc_reply *const replies[], const char *between
     return true;
 }
 
-/* ---- One row ---- */
+/* ---- Rows ---- */
 
 static void append_meta_key(struct slc_buf *commands, struct slc_str name)
 {
@@ -43,17 +43,22 @@ static void append_meta_key(struct slc_buf *commands, struct slc_str name)
     commands->len += (size_t)(to + 7 - start);
 }
 
-void slc_ask_row(struct slc_buf *commands, struct slc_str name, struct slc_str key)
+void slc_ask_rows(struct slc_buf *commands, struct slc_str name, const struct slc_str keys[],
+                  size_t count)
 {
-    /* The load's id before the row and behind it: when it is the same, the row
-     * is of that load, since no two loads have one id. */
+    /* The load's id before the rows and behind them: when it is the same, the rows
+     * are of that load, since no two loads have one id. */
     slc_resp_array(commands, 5);
     slc_resp_bulk(commands, SLC_STR("HMGET"));
     append_meta_key(commands, name);
     slc_resp_bulk(commands, SLC_STR("LOAD_ID"));
     slc_resp_bulk(commands, SLC_STR("LAYOUT"));
     slc_resp_bulk(commands, SLC_STR(SLC_META_COPY_OF));
-    slc_resp_command(commands, 3, (struct slc_str[]){SLC_STR("HGET"), name, key});
+    slc_resp_array(commands, 2 + count);
+    slc_resp_bulk(commands, SLC_STR("HMGET"));
+    slc_resp_bulk(commands, name);
+    for (size_t i = 0; i < count; i++)
+        slc_resp_bulk(commands, keys[i]);
     slc_resp_array(commands, 3);
     slc_resp_bulk(commands, SLC_STR("HGET"));
     append_meta_key(commands, name);
@@ -72,16 +77,17 @@ static bool is_array(struct slc_str row)
            slc_utf8_is_valid(row);
 }
 
-enum slc_ask_row slc_ask_row_answer(struct slc_reply *const replies[], struct slc_buf *json,
-                                    struct slc_str *ret_load_id)
+enum slc_ask_row slc_ask_row_answer(struct slc_reply *const replies[], size_t index,
+                                    struct slc_buf *json, struct slc_str *ret_load_id)
 {
-    const struct slc_reply *meta = replies[0], *row = replies[1], *again = replies[2];
+    const struct slc_reply *meta = replies[0], *rows = replies[1], *again = replies[2], *row;
 
     if (meta->type != SLC_REPLY_ARRAY || meta->count != 3 ||
         meta->items[0].type != SLC_REPLY_STRING || meta->items[2].type != SLC_REPLY_NIL ||
         again->type != SLC_REPLY_STRING || !slc_str_eq(meta->items[0].text, again->text) ||
-        !is_one_hash(&meta->items[1]))
+        !is_one_hash(&meta->items[1]) || rows->type != SLC_REPLY_ARRAY || index >= rows->count)
         return SLC_ASK_ROW_UNKNOWN;
+    row = &rows->items[index];
     if (row->type == SLC_REPLY_NIL)
         return SLC_ASK_ROW_ABSENT;
     /* Something that no load wrote. */

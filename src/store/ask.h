@@ -13,7 +13,7 @@
 
 /* ---- The registered names ---- */
 
-enum { SLC_ASK_NAMES_COMMANDS = 1, SLC_ASK_ROW_COMMANDS = 3 };
+enum { SLC_ASK_NAMES_COMMANDS = 1, SLC_ASK_ROWS_COMMANDS = 3 };
 
 void slc_ask_names(struct slc_buf *commands, struct slc_str registry_key);
 
@@ -22,10 +22,14 @@ void slc_ask_names(struct slc_buf *commands, struct slc_str registry_key);
 bool slc_ask_names_answer(struct slc_reply *const replies[], const char *between,
                           struct slc_buf *text, struct slc_error *error);
 
-/* ---- One row ---- */
+/* ---- Rows ---- */
 
-/* The row of that key, with the id of the load that it is of. */
-void slc_ask_row(struct slc_buf *commands, struct slc_str name, struct slc_str key);
+enum { SLC_ASK_ROWS_MAX = 64 };
+
+/* The rows of these keys (1 to SLC_ASK_ROWS_MAX) of one replica, with the id of the load
+ * that they are of. */
+void slc_ask_rows(struct slc_buf *commands, struct slc_str name, const struct slc_str keys[],
+                  size_t count);
 
 enum slc_ask_row {
     SLC_ASK_ROW_FOUND,  /* appended, as slc_store_row() does; `ret_load_id` is set (of the replies)
@@ -37,7 +41,8 @@ enum slc_ask_row {
     SLC_ASK_ROW_UNKNOWN,
 };
 
-enum slc_ask_row slc_ask_row_answer(struct slc_reply *const replies[], struct slc_buf *json,
-                                    struct slc_str *ret_load_id);
+/* What became of the key at `index`. */
+enum slc_ask_row slc_ask_row_answer(struct slc_reply *const replies[], size_t index,
+                                    struct slc_buf *json, struct slc_str *ret_load_id);
 
 #endif

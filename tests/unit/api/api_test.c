@@ -42,6 +42,8 @@ static void start_jobs(struct api_test *test, const struct slc_redis_url *url)
         .config = test->config, .redis_url = url, .inbox = test->job.inbox};
     test->pool = slc_redis_pool_new(url, 8, 5000, &error);
     assert_non_null(test->pool);
+    test->lanes = slc_redis_pool_new(url, 2, 5000, &error);
+    assert_non_null(test->lanes);
     test->queue = slc_queue_open(&queue, &error);
     assert_non_null(test->queue);
     test->worker = slc_worker_start(&worker, &error);
@@ -67,6 +69,7 @@ static void start_server(struct api_test *test)
     test->counters = slc_counters_new(1, slc_api_metrics_cells(), &error);
     assert_non_null(test->counters);
     api = (struct slc_api_options){.pool = test->pool,
+                                   .lanes = test->lanes,
                                    .inbox = test->job.inbox,
                                    .queue = test->queue,
                                    .sessions = test->sessions,
@@ -79,6 +82,7 @@ static void start_server(struct api_test *test)
     server.router = slc_api_router(test->api);
     server.sessions = test->sessions;
     server.context = test->api;
+    server.companion = slc_api_companion(test->api);
     server.on_done = on_done;
     server.done_state = test->api;
     server.cells.in_flight = slc_counters_cell(test->counters, SLC_METRIC_HTTP_IN_FLIGHT);
@@ -104,6 +108,7 @@ void api_test_close(struct api_test *test)
     slc_worker_stop(test->worker, 5000000);
     slc_counters_free(test->counters);
     slc_sessions_free(test->sessions);
+    slc_redis_pool_free(test->lanes);
     slc_redis_pool_free(test->pool);
     slc_config_free(test->config);
     job_test_close(&test->job);

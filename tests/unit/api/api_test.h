@@ -14,7 +14,7 @@ struct api_test {
     struct job_test job;
     struct slc_config *config;
     struct slc_ticket_loader_options loader;
-    struct slc_redis_pool *pool;
+    struct slc_redis_pool *pool, *lanes;
     struct slc_queue *queue;
     struct slc_worker *worker;
     struct slc_sessions *sessions;

@@ -188,6 +188,39 @@ static void what_waits_at_the_end_is_answered(void **state)
     slc_redis_pool_free(pool);
 }
 
+static void on_connected(void *state, struct slc_redis *redis)
+{
+    struct slc_redis **to = state;
+
+    *to = redis;
+    note(true, NULL);
+}
+
+/* For those who may not wait. */
+static void it_connects_for_others(void **state)
+{
+    struct slc_redis_url nowhere;
+    struct slc_error error;
+    struct slc_redis_pool *pool = slc_redis_pool_new(*state, 2, 5000, &error), *none;
+    struct slc_redis_line *line = slc_redis_line_start(pool, &error);
+    struct slc_redis *redis = NULL, *other = (struct slc_redis *)1;
+
+    forget();
+    assert_ok(slc_redis_url_from_socket("/nonexistent/sock", 0, &nowhere, &error), error);
+    none = slc_redis_pool_new(&nowhere, 1, 1000, &error);
+    assert_ok(slc_redis_line_connect(line, pool, on_connected, &redis, &error), error);
+    wait_for(1);
+    assert_non_null(redis);
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("PING")), error);
+    slc_redis_pool_give(pool, redis);
+    assert_ok(slc_redis_line_connect(line, none, on_connected, &other, &error), error);
+    wait_for(2);
+    assert_null(other);
+    slc_redis_line_stop(line);
+    slc_redis_pool_free(pool);
+    slc_redis_pool_free(none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +228,7 @@ int main(void)
         cmocka_unit_test(without_redis_the_answer_says_so),
         cmocka_unit_test(a_connection_cut_off_in_between),
         cmocka_unit_test(what_waits_at_the_end_is_answered),
+        cmocka_unit_test(it_connects_for_others),
     };
 
     return cmocka_run_group_tests(tests, test_server_setup, test_server_teardown);

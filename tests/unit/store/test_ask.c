@@ -27,17 +27,22 @@ static void free_replies(struct slc_reply *replies[], size_t count)
 static enum slc_ask_row ask_row(struct slc_redis *redis, const char *name, const char *key,
                                 struct slc_buf *json, char load_id[64])
 {
-    struct slc_reply *replies[SLC_ASK_ROW_COMMANDS];
+    struct slc_reply *replies[SLC_ASK_ROWS_COMMANDS];
     struct slc_buf commands = {0};
     struct slc_str id = {0};
     enum slc_ask_row found;
 
     slc_buf_clear(json);
-    slc_ask_row(&commands, slc_str_from(name), slc_str_from(key));
-    ask(redis, &commands, SLC_ASK_ROW_COMMANDS, replies);
-    found = slc_ask_row_answer(replies, json, &id);
+    /* Among others, which are not there. */
+    slc_ask_rows(&commands, slc_str_from(name),
+                 (struct slc_str[]){SLC_STR("-"), slc_str_from(key), SLC_STR("--")}, 3);
+    ask(redis, &commands, SLC_ASK_ROWS_COMMANDS, replies);
+    found = slc_ask_row_answer(replies, 1, json, &id);
+    if (found != SLC_ASK_ROW_UNKNOWN)
+        assert_int_equal(slc_ask_row_answer(replies, 2, NULL, &id), SLC_ASK_ROW_ABSENT);
+    assert_int_equal(slc_ask_row_answer(replies, 3, NULL, &id), SLC_ASK_ROW_UNKNOWN);
     snprintf(load_id, 64, "%.*s", SLC_STR_ARG(id));
-    free_replies(replies, SLC_ASK_ROW_COMMANDS);
+    free_replies(replies, SLC_ASK_ROWS_COMMANDS);
     return found;
 }
 
@@ -91,22 +96,23 @@ static void a_swap_in_between_is_noticed(void **state)
     struct slc_reply meta = {.type = SLC_REPLY_ARRAY, .items = meta_items, .count = 3};
     struct slc_reply row = {.type = SLC_REPLY_STRING, .text = SLC_STR("[1]")};
     struct slc_reply again = {.type = SLC_REPLY_STRING, .text = SLC_STR("one")};
-    struct slc_reply *const replies[] = {&meta, &row, &again};
+    struct slc_reply rows = {.type = SLC_REPLY_ARRAY, .items = &row, .count = 1};
+    struct slc_reply *const replies[] = {&meta, &rows, &again};
     SLC_AUTO_BUF struct slc_buf json = {0};
     struct slc_str load_id = {0};
 
     (void)state;
-    assert_int_equal(slc_ask_row_answer(replies, &json, &load_id), SLC_ASK_ROW_FOUND);
+    assert_int_equal(slc_ask_row_answer(replies, 0, &json, &load_id), SLC_ASK_ROW_FOUND);
     again.text = SLC_STR("two");
-    assert_int_equal(slc_ask_row_answer(replies, &json, &load_id), SLC_ASK_ROW_UNKNOWN);
+    assert_int_equal(slc_ask_row_answer(replies, 0, &json, &load_id), SLC_ASK_ROW_UNKNOWN);
     again = (struct slc_reply){.type = SLC_REPLY_NIL};
-    assert_int_equal(slc_ask_row_answer(replies, &json, &load_id), SLC_ASK_ROW_UNKNOWN);
+    assert_int_equal(slc_ask_row_answer(replies, 0, &json, &load_id), SLC_ASK_ROW_UNKNOWN);
     assert_string_equal(slc_buf_text(&json), "[1]");
 
     /* A cluster's copy of the metadata may be older than the rows. */
     again = (struct slc_reply){.type = SLC_REPLY_STRING, .text = SLC_STR("one")};
     meta_items[2] = (struct slc_reply){.type = SLC_REPLY_STRING, .text = SLC_STR("{t}.META")};
-    assert_int_equal(slc_ask_row_answer(replies, &json, &load_id), SLC_ASK_ROW_UNKNOWN);
+    assert_int_equal(slc_ask_row_answer(replies, 0, &json, &load_id), SLC_ASK_ROW_UNKNOWN);
 }
 
 static void expect_names(struct slc_redis *redis, const char *expected)
