@@ -22,17 +22,6 @@ int slc_str_cmp(struct slc_str a, struct slc_str b)
     return a.len < b.len ? -1 : a.len > b.len;
 }
 
-struct slc_str slc_str_trim(struct slc_str s)
-{
-    while (s.len > 0 && slc_ascii_space(s.data[0])) {
-        s.data++;
-        s.len--;
-    }
-    while (s.len > 0 && slc_ascii_space(s.data[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 size_t slc_str_distance(struct slc_str a, struct slc_str b)
 {
     enum { LONGEST = 63 };

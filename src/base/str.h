@@ -48,7 +48,16 @@ bool slc_str_eq_nocase(struct slc_str a, struct slc_str b);
 int slc_str_cmp(struct slc_str a, struct slc_str b);
 
 /* Without ASCII white space at both ends. */
-struct slc_str slc_str_trim(struct slc_str s);
+static inline struct slc_str slc_str_trim(struct slc_str s)
+{
+    while (s.len > 0 && slc_ascii_space(s.data[0])) {
+        s.data++;
+        s.len--;
+    }
+    while (s.len > 0 && slc_ascii_space(s.data[s.len - 1]))
+        s.len--;
+    return s;
+}
 
 /* Levenshtein distance of two short names (each cut at 63 bytes), for "did you
  * mean" hints. */

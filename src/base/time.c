@@ -64,20 +64,41 @@ static inline int32_t digits(const char *p, int n)
     return value;
 }
 
+/* Whether each byte of `word`, eight characters, is a digit where `form` has a '0' and is what
+ * `form` has elsewhere; the digits' values in their bytes. */
+static inline bool take_form(const char *text, const char form[8], uint64_t *ret_digits)
+{
+    uint64_t x = slc_load_eight(text) ^ slc_load_eight(form);
+    /* Added to, whatever is too large reaches the top bit: above 9 for a digit, above 0 else. */
+    uint64_t most = 0;
+
+    for (int i = 0; i < 8; i++)
+        most |= (uint64_t)(form[i] == '0' ? 0x76 : 0x7f) << (8 * i);
+    *ret_digits = x;
+    return ((x | (x + most)) & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* The two digits in bytes i and i + 1. */
+static inline uint32_t two_digits(uint64_t digits, int i)
+{
+    return (uint32_t)(digits >> (8 * i) & 0xff) * 10 + (uint32_t)(digits >> (8 * i + 8) & 0xff);
+}
+
 bool slc_parse_date(const char *text, size_t len, int32_t *ret_days)
 {
     struct slc_civil date;
-    int32_t month, day;
+    uint64_t digits;
+    unsigned tens, ones;
 
-    if (len != 10 || text[4] != '-' || text[7] != '-')
+    if (len != 10 || !take_form(text, "0000-00-", &digits))
         return false;
-    date.year = digits(text, 4);
-    month = digits(text + 5, 2);
-    day = digits(text + 8, 2);
-    if (date.year < 0 || month < 0 || day < 0)
+    tens = (unsigned char)(text[8] - '0');
+    ones = (unsigned char)(text[9] - '0');
+    if (tens > 9 || ones > 9)
         return false;
-    date.month = (uint32_t)month;
-    date.day = (uint32_t)day;
+    date.year = (int32_t)(two_digits(digits, 0) * 100 + two_digits(digits, 2));
+    date.month = two_digits(digits, 5);
+    date.day = tens * 10 + ones;
     if (!slc_civil_is_valid(date))
         return false;
     *ret_days = slc_days_from_civil(date);
@@ -129,11 +150,22 @@ bool slc_parse_datetime(const char *text, size_t len, int64_t *ret_usec)
     const char *p = text + 16, *end = text + len;
     int32_t days, hour, minute, second = 0, usec = 0, offset = 0;
     int64_t value;
+    uint64_t clock;
 
     if (len < 16 || (text[10] != 'T' && text[10] != ' ' && text[10] != 't') || text[13] != ':')
         return false;
     if (!slc_parse_date(text, 10, &days))
         return false;
+    if (len == 19 && take_form(text + 11, "00:00:00", &clock)) { /* nearly always */
+        uint32_t hours = two_digits(clock, 0), minutes = two_digits(clock, 3);
+        uint32_t seconds = two_digits(clock, 6);
+
+        if (hours > 23 || minutes > 59 || seconds > 59)
+            return false;
+        *ret_usec = (int64_t)days * SLC_USEC_PER_DAY +
+                    (int64_t)(hours * 3600 + minutes * 60 + seconds) * SLC_USEC_PER_SEC;
+        return true;
+    }
     hour = digits(text + 11, 2);
     minute = digits(text + 14, 2);
     if (hour < 0 || hour > 23 || minute < 0 || minute > 59)

@@ -113,6 +113,32 @@ static void utf8(void **state)
     }
 }
 
+/* Any four bytes of those at the rules' borders, in long text, at every place of a vector and at
+ * the end. */
+static void utf8_in_long_text(void **state)
+{
+    static const unsigned char borders[] = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f,
+                                            0xa0, 0xbf, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1,
+                                            0xed, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff};
+    enum { N = sizeof(borders), LEN = 300 };
+    unsigned char text[LEN];
+
+    (void)state;
+    for (int i = 0; i < N * N * N * N; i++) {
+        size_t at = i % 3 ? 240 + (size_t)i % 37 : LEN - 1 - (size_t)i % 4, expected = 0, step;
+        unsigned char four[4] = {borders[i % N], borders[i / N % N], borders[i / N / N % N],
+                                 borders[i / N / N / N]};
+
+        memset(text, 'a', sizeof(text));
+        memcpy(text + at, four, LEN - at < 4 ? LEN - at : 4);
+        while (expected < LEN && (step = length_by_the_table(text + expected, LEN - expected)) > 0)
+            expected += step;
+        if (slc_utf8_valid_prefix((char *)text, LEN) != expected)
+            fail_msg("%02x %02x %02x %02x at %zu: not valid from %zu on", four[0], four[1], four[2],
+                     four[3], at, expected);
+    }
+}
+
 static void code_points(void **state)
 {
     SLC_AUTO_BUF struct slc_buf buf = {0};
@@ -225,9 +251,10 @@ static void json_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strings),      cmocka_unit_test(buffers),
-        cmocka_unit_test(utf8),         cmocka_unit_test(code_points),
-        cmocka_unit_test(json_strings), cmocka_unit_test(json_values),
+        cmocka_unit_test(strings),     cmocka_unit_test(buffers),
+        cmocka_unit_test(utf8),        cmocka_unit_test(utf8_in_long_text),
+        cmocka_unit_test(code_points), cmocka_unit_test(json_strings),
+        cmocka_unit_test(json_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
