@@ -1,6 +1,7 @@
 /* GET /v1/loads/{id}/events: what becomes of a load, as it happens. */
 #include "api/events.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 enum { EVENT_ID_BYTES = 17 };
 
+/* One client. */
 struct watcher {
     struct watcher *next;
     struct slc_http_stream *stream;
@@ -21,13 +23,27 @@ struct watcher {
     int64_t spoke_usec;        /* monotonic */
 };
 
+/* One load, and those who listen to it: Redis is asked once for all of them, when the
+ * queue says that something has changed. */
+struct topic {
+    struct topic *next;
+    struct slc_api_events *events;
+    struct watcher *watchers;
+    struct slc_queue_follower *follower; /* NULL: Redis could not be asked for one yet */
+    atomic_bool changed;
+    bool arrivals;      /* somebody is new */
+    int64_t asked_usec; /* monotonic */
+};
+
 struct slc_api_events {
     struct slc_api *api;
     pthread_t thread;
+    struct topic *topics; /* the thread's */
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
     struct watcher *arrived; /* since the thread looked */
     size_t count;            /* of all there are */
+    bool news;               /* a topic has changed */
     bool stopping;
 };
 
@@ -67,26 +83,22 @@ static bool beat(struct watcher *watcher)
 }
 
 /* Tell what is new; false when the stream is to end. */
-static bool look(struct slc_api *api, struct watcher *watcher)
+static bool tell(struct watcher *watcher, enum slc_api_load_state state, const struct slc_buf *json)
 {
-    SLC_AUTO_BUF struct slc_buf json = {0};
-    enum slc_api_load_state state = slc_api_load_write(api, watcher->load, &json);
     char id[EVENT_ID_BYTES];
 
     if (state == SLC_API_LOAD_NOT_KNOWN)
         return beat(watcher); /* Redis is away: it will be told later */
-    if (state == SLC_API_LOAD_NONE) {
-        slc_buf_append_text(&json, "null");
-        make_id(watcher->last, &json);
-        (void)say_state(watcher, "gone", &json);
-        return false;
-    }
-    make_id(id, &json);
+    make_id(id, json);
     if (strcmp(id, watcher->last) == 0)
-        return state != SLC_API_LOAD_OVER && beat(watcher);
+        return state == SLC_API_LOAD_GOES_ON && beat(watcher);
     memcpy(watcher->last, id, sizeof(id));
-    return say_state(watcher, state == SLC_API_LOAD_OVER ? "end" : "progress", &json) &&
-           state != SLC_API_LOAD_OVER;
+    return say_state(watcher,
+                     state == SLC_API_LOAD_OVER   ? "end"
+                     : state == SLC_API_LOAD_NONE ? "gone"
+                                                  : "progress",
+                     json) &&
+           state == SLC_API_LOAD_GOES_ON;
 }
 
 static void drop(struct slc_api_events *events, struct watcher *watcher)
@@ -98,26 +110,127 @@ static void drop(struct slc_api_events *events, struct watcher *watcher)
     pthread_mutex_unlock(&events->lock);
 }
 
-/* Wait for the next look; those who arrived join `watchers`. False at the end. */
-static bool wait(struct slc_api_events *events, struct watcher **watchers)
+/* Tell all who listen what is new (`json` NULL: nothing); who does not take it is gone. */
+static void each_watcher(struct topic *topic, enum slc_api_load_state state,
+                         const struct slc_buf *json)
 {
-    int64_t until_usec = slc_monotonic_usec() + SLC_API_EVENTS_LOOK_MS * INT64_C(1000);
+    for (struct watcher **at = &topic->watchers; *at;) {
+        struct watcher *watcher = *at;
+
+        if (json ? tell(watcher, state, json) : beat(watcher)) {
+            at = &watcher->next;
+        } else {
+            *at = watcher->next;
+            drop(topic->events, watcher);
+        }
+    }
+}
+
+/* On a thread of the queue. */
+static void on_change(void *state, bool over)
+{
+    struct topic *topic = state;
+    struct slc_api_events *events = topic->events;
+
+    (void)over;
+    atomic_store(&topic->changed, true);
+    pthread_mutex_lock(&events->lock);
+    events->news = true;
+    pthread_cond_signal(&events->changed);
+    pthread_mutex_unlock(&events->lock);
+}
+
+static void ask(struct topic *topic)
+{
+    SLC_AUTO_BUF struct slc_buf json = {0};
+    enum slc_api_load_state state;
+
+    atomic_store(&topic->changed, false); /* before: what changes from here on is seen later */
+    topic->arrivals = false;
+    topic->asked_usec = slc_monotonic_usec();
+    state = slc_api_load_write(topic->events->api, topic->watchers->load, &json);
+    if (state == SLC_API_LOAD_NONE)
+        slc_buf_append_text(&json, "null");
+    if (state == SLC_API_LOAD_NOT_KNOWN)
+        atomic_store(&topic->changed, true); /* again at the next look */
+    each_watcher(topic, state, &json);
+}
+
+/* Look at a topic, if it is time. A load whose follower could not be had is asked for as often
+ * as one that changes all the time. */
+static void look(struct topic *topic)
+{
+    int64_t now = slc_monotonic_usec();
+
+    if (!topic->follower)
+        topic->follower = slc_queue_follow(topic->events->api->options.queue, topic->watchers->load,
+                                           on_change, topic, NULL);
+    if (topic->arrivals || ((!topic->follower || atomic_load(&topic->changed)) &&
+                            now - topic->asked_usec >= SLC_API_EVENTS_LOOK_MS * INT64_C(1000)))
+        ask(topic);
+    else
+        each_watcher(topic, SLC_API_LOAD_GOES_ON, NULL);
+}
+
+static void end_topic(struct topic *topic)
+{
+    slc_queue_unfollow(topic->events->api->options.queue, topic->follower);
+    while (topic->watchers) {
+        struct watcher *watcher = topic->watchers;
+
+        topic->watchers = watcher->next;
+        drop(topic->events, watcher);
+    }
+    free(topic);
+}
+
+/* To those who listen to the same load. */
+static void welcome(struct slc_api_events *events, struct watcher *watcher)
+{
+    struct topic *topic = events->topics;
+
+    while (topic && strcmp(topic->watchers->load, watcher->load) != 0)
+        topic = topic->next;
+    if (!topic) {
+        topic = calloc(1, sizeof(*topic));
+        if (!topic) {
+            drop(events, watcher);
+            return;
+        }
+        topic->events = events;
+        topic->next = events->topics;
+        events->topics = topic;
+    }
+    topic->arrivals = true;
+    watcher->next = topic->watchers;
+    topic->watchers = watcher;
+}
+
+/* Milliseconds until somebody has to be looked at again whatever happens. */
+static int64_t patience_ms(const struct slc_api_events *events)
+{
+    for (const struct topic *topic = events->topics; topic; topic = topic->next)
+        if (!topic->follower || atomic_load(&topic->changed))
+            return SLC_API_EVENTS_LOOK_MS / 4;
+    return SLC_API_EVENTS_HEARTBEAT_MS / 4;
+}
+
+/* Wait until there is something to do; `ret_arrived` are those who came. False at the end. */
+static bool wait(struct slc_api_events *events, struct watcher **ret_arrived)
+{
+    int64_t until_usec = slc_monotonic_usec() + patience_ms(events) * INT64_C(1000);
     struct timespec until = {.tv_sec = (time_t)(until_usec / SLC_USEC_PER_SEC),
                              .tv_nsec = (long)(until_usec % SLC_USEC_PER_SEC * 1000)};
     int timed_out = 0;
     bool go_on;
 
     pthread_mutex_lock(&events->lock);
-    while (!events->stopping && !events->arrived && !timed_out)
-        timed_out = *watchers ? pthread_cond_timedwait(&events->changed, &events->lock, &until)
-                              : pthread_cond_wait(&events->changed, &events->lock);
-    while (events->arrived) {
-        struct watcher *watcher = events->arrived;
-
-        events->arrived = watcher->next;
-        watcher->next = *watchers;
-        *watchers = watcher;
-    }
+    while (!events->stopping && !events->arrived && !events->news && !timed_out)
+        timed_out = events->topics ? pthread_cond_timedwait(&events->changed, &events->lock, &until)
+                                   : pthread_cond_wait(&events->changed, &events->lock);
+    events->news = false;
+    *ret_arrived = events->arrived;
+    events->arrived = NULL;
     go_on = !events->stopping;
     pthread_mutex_unlock(&events->lock);
     return go_on;
@@ -126,25 +239,28 @@ static bool wait(struct slc_api_events *events, struct watcher **watchers)
 static void *run(void *argument)
 {
     struct slc_api_events *events = argument;
-    struct watcher *watchers = NULL;
+    bool go_on = true;
 
-    while (wait(events, &watchers)) {
-        for (struct watcher **at = &watchers; *at;) {
-            struct watcher *watcher = *at;
+    while (go_on) {
+        struct watcher *arrived, *next;
 
-            if (look(events->api, watcher)) {
-                at = &watcher->next;
+        go_on = wait(events, &arrived);
+        for (; arrived; arrived = next) {
+            next = arrived->next;
+            welcome(events, arrived);
+        }
+        for (struct topic **at = &events->topics; *at;) {
+            struct topic *topic = *at;
+
+            if (go_on)
+                look(topic);
+            if (go_on && topic->watchers) {
+                at = &topic->next;
             } else {
-                *at = watcher->next;
-                drop(events, watcher);
+                *at = topic->next;
+                end_topic(topic);
             }
         }
-    }
-    while (watchers) {
-        struct watcher *watcher = watchers;
-
-        watchers = watcher->next;
-        drop(events, watcher);
     }
     return NULL;
 }

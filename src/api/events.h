@@ -9,7 +9,7 @@ struct slc_api_events;
 
 enum {
     SLC_API_EVENTS_CLIENTS_MAX = 256,    /* of a process */
-    SLC_API_EVENTS_LOOK_MS = 400,        /* how often a load is looked at */
+    SLC_API_EVENTS_LOOK_MS = 400,        /* how often a load is looked at, at most */
     SLC_API_EVENTS_HEARTBEAT_MS = 15000, /* so that proxies and we notice who is gone */
     SLC_API_EVENTS_RETRY_MS = 2000,      /* when a client comes back that lost its connection */
 };

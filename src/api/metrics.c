@@ -50,6 +50,8 @@ static const struct metric {
      "Bytes of requests' bodies.", COUNTER},
     {SLC_METRIC_REDIS_ERRORS, "sluice_redis_errors_total", NULL,
      "Calls, sessions and limits that failed because Redis could not be reached.", COUNTER},
+    {SLC_METRIC_REDIS_RECONNECTS, "sluice_redis_reconnects_total", NULL,
+     "Connections to Redis that were lost and made anew.", COUNTER},
     {SLC_METRIC_LOADS_RUNNING, "sluice_loads_running", NULL, "Loads under way.", LEVEL},
     {SLC_METRIC_LOADS_DONE, "sluice_loads_total", "result=\"done\"",
      "Loads that are over, by result.", COUNTER},

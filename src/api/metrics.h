@@ -32,6 +32,7 @@ enum slc_metric {
     SLC_METRIC_HTTP_REQUEST_BYTES,
     /* Redis. */
     SLC_METRIC_REDIS_ERRORS,
+    SLC_METRIC_REDIS_RECONNECTS,
     /* Loads; counted by the workers that do them. */
     SLC_METRIC_LOADS_RUNNING, /* level */
     SLC_METRIC_LOADS_DONE,

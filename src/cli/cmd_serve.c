@@ -1,5 +1,6 @@
 /* sluice serve: the service. */
 #include "cli/cli.h"
+#include "cli/wallet_access.h"
 #include "service/service.h"
 
 #include <unistd.h>
@@ -43,6 +44,7 @@ static int run(const struct slc_args *args)
     if (slc_args_has(args, "check"))
         return check(config);
     options.config = config;
+    slc_wallet_access_never_ask();
     if (!slc_service_run(&options, &status, &error)) {
         (void)slc_cli_fail(&error);
         return status;

@@ -11,6 +11,12 @@ enum { SECRET_SERVICE_PATIENCE_MS = 30000 };
 
 /* What a person typed once is not asked for again. */
 static struct slc_secret typed;
+static bool never_ask;
+
+void slc_wallet_access_never_ask(void)
+{
+    never_ask = true;
+}
 
 char *slc_wallet_access_path(const struct slc_config *config, struct slc_error *error)
 {
@@ -65,6 +71,10 @@ bool slc_wallet_access_passphrase(const struct slc_config *config, bool is_new,
         return true;
     if (typed.data && !is_new)
         return slc_secret_set(passphrase, slc_secret_view(&typed), error);
+    if (never_ask)
+        return slc_fail(error, SLC_ERR_CONFIG,
+                        "the wallet's passphrase is nowhere, and a service that runs asks nobody: "
+                        "set wallet.passphrase_file, or start it anew");
     good = is_new ? slc_prompt_new_secret("A passphrase for the new wallet: ", "The same again: ",
                                           SLC_WALLET_PASSPHRASE_MAX_BYTES, passphrase, &why)
                   : slc_prompt_secret("The wallet's passphrase: ", SLC_WALLET_PASSPHRASE_MAX_BYTES,
@@ -109,7 +119,7 @@ static bool open_wallet(struct look_up *look_up, const char *path, struct slc_er
     if (!slc_wallet_access_passphrase(look_up->config, false, &passphrase, error))
         return false;
     look_up->wallet = slc_wallet_open(path, slc_secret_view(&passphrase), error);
-    if (!look_up->wallet)
+    if (!look_up->wallet && !never_ask)
         slc_secret_release(&typed); /* it may have been mistyped */
     return look_up->wallet != NULL;
 }

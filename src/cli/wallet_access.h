@@ -29,4 +29,8 @@ bool slc_wallet_access_source(const struct slc_config *config, const char **ret_
  * slc_config_put_secrets(). */
 bool slc_wallet_access_put_secrets(struct slc_config *config, struct slc_error *error);
 
+/* From now on nobody is asked on a terminal: a service that runs would wait there. What was
+ * typed before still counts. */
+void slc_wallet_access_never_ask(void);
+
 #endif

@@ -29,6 +29,7 @@ struct slc_redis {
     size_t outstanding;        /* commands appended whose replies were not read */
     struct slc_error reason;   /* of being closed */
     int64_t reader_since_usec; /* of a replica to read from, else 0 */
+    bool was_open;
     char input[INPUT_BYTES];
 };
 
@@ -344,8 +345,12 @@ bool slc_redis_reopen(struct slc_redis *redis, struct slc_error *error)
 
     close_stream(redis);
     slc_error_clear(&redis->reason);
-    if (connect_stream(redis, &reason))
+    if (connect_stream(redis, &reason)) {
+        if (redis->was_open)
+            slc_redis_count_reconnect(redis->url.settings);
+        redis->was_open = true;
         return true;
+    }
     return broken(redis, &reason, error);
 }
 

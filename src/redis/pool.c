@@ -15,6 +15,7 @@ struct slc_redis_pool {
     int64_t timeout_ms;
     pthread_mutex_t mutex;
     pthread_cond_t freed_cond;            /* a connection or the right to open one came free */
+    _Atomic int64_t lost;                 /* connections that were not opened anew yet */
     _Atomic int64_t no_reader_until_usec; /* no replica to read from was found a moment ago */
     size_t max;
     size_t taken;
@@ -111,6 +112,18 @@ static void release(struct slc_redis_pool *pool, struct slc_redis *idle)
     pthread_mutex_unlock(&pool->mutex);
 }
 
+/* A connection that was opened in the place of one that was lost. */
+static void count_if_lost(struct slc_redis_pool *pool, const struct slc_redis *opened)
+{
+    int64_t lost = atomic_load(&pool->lost);
+
+    while (opened && lost > 0)
+        if (atomic_compare_exchange_weak(&pool->lost, &lost, lost - 1)) {
+            slc_redis_count_reconnect(pool->url.settings);
+            break;
+        }
+}
+
 static struct slc_redis *take(struct slc_redis_pool *pool, bool wants_reader,
                               struct slc_error *error)
 {
@@ -130,9 +143,12 @@ static struct slc_redis *take(struct slc_redis_pool *pool, bool wants_reader,
         if (slc_redis_reader_is_current(redis))
             return redis;
     }
+    if (redis)
+        atomic_fetch_add(&pool->lost, 1);
     slc_redis_close(redis);
     redis = wants_reader ? slc_redis_open_reader(&pool->url, pool->timeout_ms, error)
                          : slc_redis_open(&pool->url, pool->timeout_ms, error);
+    count_if_lost(pool, redis);
     if (!redis)
         release(pool, NULL);
     else if (wants_reader && slc_redis_reader_since(redis) == 0)
@@ -162,6 +178,7 @@ void slc_redis_pool_give(struct slc_redis_pool *pool, struct slc_redis *redis)
     if (!redis)
         return;
     if (!slc_redis_is_idle(redis)) {
+        atomic_fetch_add(&pool->lost, 1);
         slc_redis_close(redis);
         redis = NULL;
     }

@@ -44,6 +44,12 @@ bool slc_redis_settings_from_config(const struct slc_config *config,
     return true;
 }
 
+void slc_redis_count_reconnect(const struct slc_redis_settings *settings)
+{
+    if (settings && settings->reconnects)
+        atomic_fetch_add_explicit(settings->reconnects, 1, memory_order_relaxed);
+}
+
 struct slc_redis_settings *slc_redis_settings_ref(struct slc_redis_settings *settings)
 {
     if (settings)

@@ -1,11 +1,12 @@
 /* How to speak to Redis servers, beyond what a URL says: the options of the
  * section "redis". One object is shared by all connections of a configuration
- * and never changes. */
+ * and never changes while there are any. */
 #ifndef SLC_REDIS_SETTINGS_H
 #define SLC_REDIS_SETTINGS_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "config/config.h"
@@ -18,7 +19,13 @@ struct slc_redis_settings {
     bool read_from_replicas;
     char *sentinel_user; /* owned; "" means the default user */
     char *sentinel_password;
+    /* Where connections that were made anew after they were lost are counted; borrowed,
+     * NULL: nowhere. For the process to set before it connects. */
+    _Atomic int64_t *reconnects;
 };
+
+/* One connection was made anew. `settings` may be NULL. Thread-safe. */
+void slc_redis_count_reconnect(const struct slc_redis_settings *settings);
 
 /* From the configuration, with one reference, the caller's. Errors: CONFIG,
  * MEMORY. */

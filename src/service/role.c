@@ -9,8 +9,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "api/metrics.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "redis/settings.h"
 #include "service/events.h"
 
 enum { ARENAS = 2, STATUS_FAILED = 1 };
@@ -125,6 +127,8 @@ int slc_role_run(enum slc_role role, const struct slc_role_context *context)
     /* Many threads, little to allocate: an arena for each would cost more. */
     (void)mallopt(M_ARENA_MAX, ARENAS);
     slc_counters_use_row(context->shared->counters, context->row);
+    context->redis_url->settings->reconnects =
+        slc_counters_cell(context->shared->counters, SLC_METRIC_REDIS_RECONNECTS);
     good =
         take_signals(&process, &error) &&
         (role == SLC_ROLE_HTTP ? slc_role_http(&process, &error) : slc_role_load(&process, &error));

@@ -21,7 +21,9 @@ enum {
     MOST_KEYS = 1000,
     /* A step may hand out somewhat more rows than asked for. */
     SCAN_SLACK = 8,
-    MOST_PENDING_STEPS = 1 << 16,
+    /* The step that left them was of MOST_KEYS or less; a hash that has grown since
+     * takes more of them. A cursor may come from anyone. */
+    MOST_PENDING_STEPS = 64,
 };
 
 /* Rows as a layout puts them. */
@@ -238,7 +240,8 @@ static bool next_pending(struct slc_rows_reader *reader, int64_t room, struct sl
     bool good = true, missing = false;
 
     for (int steps = 0; good && !missing && room > 0 && place->n_pending > 0; steps++) {
-        good = scan(reader, cursor, 1, &step, &cursor, error);
+        /* Long steps cost nothing here: only the rows that wait are taken. */
+        good = scan(reader, cursor, steps == 0 ? FIRST_KEYS : MOST_KEYS, &step, &cursor, error);
         for (int64_t i = 0; good && room > 0 && i < step.n_rows; i++) {
             struct slc_row row = slc_rows_batch_at(&step, i);
 
@@ -247,7 +250,8 @@ static bool next_pending(struct slc_rows_reader *reader, int64_t room, struct sl
                 room--;
             }
         }
-        missing = (cursor == 0 || steps == MOST_PENDING_STEPS) && place->n_pending > 0 && room > 0;
+        missing =
+            (cursor == 0 || steps + 1 == MOST_PENDING_STEPS) && place->n_pending > 0 && room > 0;
     }
     slc_rows_batch_release(&step);
     if (good && missing)

@@ -98,6 +98,20 @@ def test_from_the_begin_to_the_end(service, waiting):
     assert back.over.wait(harness.PATIENCE) and back.answer().status == 204
 
 
+def test_redis_is_asked_when_something_has_changed(service, waiting, client):
+    """Not by each listener, nor again and again while nothing happens."""
+    def asked():
+        return client.info("commandstats")["cmdstat_hgetall"]["calls"]
+
+    listeners = [Listener(service, waiting) for _ in range(40)]
+    for listener in listeners:
+        listener.wait_for("progress")
+    before = asked()
+    for listener in listeners:
+        assert listener.over.wait(harness.PATIENCE) and listener.events()[-1][0] == "end"
+    assert asked() - before < 80
+
+
 def test_there_is_no_such_load(service):
     for number in ("none", "0" * 32, "x" * 32):
         answer = service.call("GET", f"/v1/loads/{number}/events")

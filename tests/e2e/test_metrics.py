@@ -50,6 +50,17 @@ def test_documented_is_what_is_there(page):
             assert set(sample.labels) - {"le"} == told[name][1], sample
 
 
+def test_reconnects_are_counted(make_service, client):
+    def reconnects():
+        return int(re.search(r"^sluice_redis_reconnects_total (\d+)$", service.call("GET", "/metrics").body, re.M).group(1))
+
+    service = make_service(http__workers=1)
+    assert service.call("GET", "/getRegisteredReplics").status == 200
+    before = reconnects()
+    client.client_kill_filter(_type="normal", skipme=True)
+    harness.until("lost connections are made anew and counted", lambda: reconnects() > before)
+
+
 def test_the_format_is_right(page):
     assert page.endswith("\n") and "\r" not in page
     helps = re.findall(r"^# HELP (\S+) \S", page, re.M)

@@ -1,6 +1,8 @@
 """The wallet and tokens as their users meet them: terminals, pipes, a Redis with a password, killed writers."""
 import os
 import pty
+import select
+import signal
 import random
 import shutil
 import subprocess
@@ -112,6 +114,53 @@ def test_on_a_terminal(wallet, tmp_path):
     status, shown = typing(["wallet", "rm", "redis"], [b"\x03"], environment, tmp_path)
     assert status != 0 and "given up" in shown
     assert wallet.path.read_bytes() == before
+
+
+def test_a_service_that_runs_asks_nobody(wallet, tmp_path, redis_server):
+    """HUP with a wallet whose passphrase has changed, or that is needed for the first time, is refused at once."""
+    environment = {"SLUICE_STATE_DIR": wallet.environment["SLUICE_STATE_DIR"]}
+    wallet.set("key", "a-key-of-the-wallet")
+    service = harness.Service(tmp_path, redis_server.url, key=None, auth__key="${wallet:key}")
+    service.state = environment["SLUICE_STATE_DIR"]
+    arguments = [f"state_dir={service.state}" if part.startswith("state_dir=") else part for part in service._arguments]
+    try:
+        pid, terminal = pty.fork()
+    except OSError as error:
+        pytest.skip(f"no pseudo-terminal can be had here: {error}")
+    if pid == 0:
+        os.chdir(tmp_path)
+        os.execve(harness.program(), arguments, harness.clean_environment(tmp_path, **environment))
+    shown = bytearray()
+
+    def shows(text):
+        if select.select([terminal], [], [], 0)[0]:
+            shown.extend(os.read(terminal, 65536))
+        return shown.count(text)
+
+    try:
+        harness.until("the question", lambda: shows(b"passphrase: "))
+        os.write(terminal, PASSPHRASE.encode() + b"\n")
+        harness.until("the start", lambda: shows(b"listening"))
+        os.kill(pid, signal.SIGHUP)
+        harness.until("what was typed is remembered", lambda: shows(b"the configuration was read again"))
+        wallet.path.unlink()
+        other = tmp_path / "other"
+        other.write_text("another passphrase\n")
+        wallet.run("wallet", "set", "key", value="x", environment={
+            **environment, "SLUICE_WALLET_PASSPHRASE_FILE": str(other)})
+        for times in (1, 2):
+            os.kill(pid, signal.SIGHUP)
+            harness.until("a refusal", lambda: shows(b"the new configuration is refused") == times)
+        assert shown.count(b"passphrase: ") == 1, "it asked again"
+        os.kill(pid, signal.SIGTERM)
+        harness.until("the end", lambda: shows(b"info    stopped"))
+    finally:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        os.waitpid(pid, 0)
+        os.close(terminal)
 
 
 def test_without_a_terminal_it_says_where_to_put_the_passphrase(wallet, tmp_path):

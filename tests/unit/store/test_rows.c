@@ -1,6 +1,7 @@
 #include "support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/json_read.h"
 #include "store/rows.h"
@@ -310,13 +311,56 @@ static void cursors_from_anyone(void **state)
     }
 }
 
+static int64_t scans(struct slc_redis *redis)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+    const char *found;
+
+    assert_true(slc_redis_call(redis, &reply, NULL, SLC_STR("INFO"), SLC_STR("commandstats")));
+    found = strstr(reply->text.data, "cmdstat_hscan:calls=");
+    return found ? strtoll(found + strlen("cmdstat_hscan:calls="), NULL, 10) : 0;
+}
+
+/* Rows that a cursor says were left, and that are nowhere, are not looked for everywhere. */
+static void a_forged_cursor_costs_little(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    SLC_AUTO_BUF struct slc_buf json = {0};
+    char next[SLC_ROWS_CURSOR_BYTES], cursor[SLC_ROWS_CURSOR_BYTES];
+    struct slc_error error;
+    int64_t rows, before;
+
+    load_texts(redis, MOST_ROWS);
+    assert_ok(slc_store_rows(redis, SLC_STR("t"), SLC_STR(""), 10, &json, &rows, next, &error),
+              error);
+    snprintf(cursor, sizeof(cursor), "%.32s.%x.u0.1.123456789abcdef", next, MOST_ROWS);
+    before = scans(redis);
+    assert_fails(
+        slc_store_rows(redis, SLC_STR("t"), slc_str_from(cursor), 10, &json, &rows, next, &error),
+        error, SLC_ERR_DATA);
+    assert_true(scans(redis) - before <= 64);
+}
+
+/* A page of many rows is some steps, and what is left of the last is found in a few more. */
+static void pages_cost_few_scans(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    int64_t before;
+
+    load_texts(redis, MOST_ROWS);
+    before = scans(redis);
+    read_all(redis, 500, MOST_ROWS, NULL);
+    assert_in_range(scans(redis) - before, 1, 12 * MOST_ROWS / 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_row_once),      cmocka_unit_test(while_tables_grow),
-        cmocka_unit_test(one_piece_hashes),    cmocka_unit_test(loaded_anew),
-        cmocka_unit_test(swapped_while_read),  cmocka_unit_test(batches_are_bounded),
-        cmocka_unit_test(cursors_from_anyone),
+        cmocka_unit_test(every_row_once),       cmocka_unit_test(while_tables_grow),
+        cmocka_unit_test(one_piece_hashes),     cmocka_unit_test(loaded_anew),
+        cmocka_unit_test(swapped_while_read),   cmocka_unit_test(batches_are_bounded),
+        cmocka_unit_test(cursors_from_anyone),  cmocka_unit_test(a_forged_cursor_costs_little),
+        cmocka_unit_test(pages_cost_few_scans),
     };
 
     return cmocka_run_group_tests_name("store/rows", tests, test_server_setup,
