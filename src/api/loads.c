@@ -296,8 +296,9 @@ static const char *file_name_of(const struct slc_inbox_ticket *ticket,
     if (!ticket->on_disk)
         return NULL;
     name = slc_ticket_file_name(ticket->on_disk);
-    return name.len > 0 && memchr(name.data, '\0', name.len) ? slc_name_quote(name, quoted)
-                                                             : name.data;
+    if (name.len == 0)
+        return NULL;
+    return memchr(name.data, '\0', name.len) ? slc_name_quote(name, quoted) : name.data;
 }
 
 struct wanted {

@@ -58,8 +58,8 @@ void slc_inbox_home(struct slc_inbox *inbox, char home[SLC_INBOX_HOME_BYTES], bo
 struct slc_inbox_ticket {
     const char *ticket_name;
     const char *replica;              /* NULL when ticket or file name are faulty */
-    const struct slc_ticket *on_disk; /* the file's; NULL when it could not be read */
-    const struct slc_ticket *ticket;  /* as it counts; NULL when it could not be read */
+    const struct slc_ticket *on_disk; /* the file's; NULL when it is no JSON object */
+    const struct slc_ticket *ticket;  /* as it counts; NULL when it is no JSON object */
     const struct slc_error *error;    /* NULL: it may be worked with */
     int64_t load_usec;                /* of the ticket as it counts; INT64_MIN without one */
 };

@@ -118,8 +118,11 @@ static bool read_entry(const struct slc_stream *stream, const char *name, struct
     if (!slc_stream_read_text(stream, name, text, NULL, fault))
         return false;
     *left_bytes -= text->len < *left_bytes ? text->len : *left_bytes;
-    if (!slc_ticket_parse(name, slc_buf_view(text), &entry->ticket, fault))
+    if (!slc_ticket_parse(name, slc_buf_view(text), &entry->ticket, fault)) {
+        /* Its status can be had all the same: whether it is marked by now. */
+        (void)slc_ticket_parse_loosely(name, slc_buf_view(text), &entry->ticket, NULL);
         return false;
+    }
     entry->load_usec = slc_ticket_load_usec(entry->ticket);
     if (!slc_replica_name_of_file(slc_ticket_file_name(entry->ticket), &replica, fault))
         return false;

@@ -51,7 +51,7 @@ bool slc_stream_is_writable(const struct slc_stream *stream);
 struct slc_stream_entry {
     char *ticket_name;         /* owned; "x.ticket", made printable when the name is faulty */
     char *replica;             /* owned; NULL when the ticket or its file name is faulty */
-    struct slc_ticket *ticket; /* owned; NULL when it could not be read */
+    struct slc_ticket *ticket; /* owned; of a faulty one what can be had; NULL: no JSON object */
     struct slc_error *error;   /* owned; NULL: this ticket may be worked with */
     int64_t load_usec;         /* of the ticket; INT64_MIN without one */
 };

@@ -104,6 +104,25 @@ def test_faulty_tickets(service, client, case):
     assert not client.exists("bad")
 
 
+@pytest.mark.parametrize("faulty", [{"load_dttm": "yesterday"}, {"sha256": "xyz"}, {"size": "9"}, {"options": []}])
+def test_a_faulty_ticket_is_reported_until_it_is_marked(service, client, faulty):
+    """One that is FAILED asks for no load any more; a call without force is not spoilt by it for ever."""
+    service.put("bad.csv", GOOD, **faulty)
+    service.put("good.csv", GOOD)
+    assert service.call("GET", "/register_replicas").status == 200
+    ticket = service.ticket("bad")
+    assert ticket["status"] == "FAILED" and ticket["error"]["code"] == "ticket"
+    written = os.stat(service.path("bad.ticket")).st_mtime_ns
+    assert service.call("POST", "/loadDf2redis", "?force_reload=0").status == 200 and client.hlen("good") == 3
+    assert service.call("GET", "/register_replicas").status == 200
+    assert os.stat(service.path("bad.ticket")).st_mtime_ns == written
+    (shown,) = [one for one in service.call("GET", "/v1/tickets").json()["tickets"] if one["ticket"] == "bad.ticket"]
+    assert shown["status"] == "FAILED" and shown["file_name"] == "bad.csv" and shown["error"]["code"] == "ticket"
+    assert service.load_all().status == 500  # by force whatever the state is
+    assert service.call("GET", "/unregister_replicas").status == 200
+    assert service.ticket("bad")["status"] == "READY"
+
+
 def test_an_unknown_status(service, client):
     """Registering says what is wrong with it; FAILED from then on, it is loaded by force like any other."""
     service.put("bad.csv", GOOD, status="SLEEPY")
