@@ -348,9 +348,9 @@ class Sentinel:
 class Cluster:
     """Masters on loopback that share the slots, made with redis-cli."""
 
-    def __init__(self, folder, masters=3):
-        self.servers = [Server(folder, "--cluster-enabled", "yes", "--cluster-port", free_port(), "--cluster-node-timeout", 2000, "--appendonly", "yes",
-                               "--appendfsync", "no", name=f"node{number}") for number in range(masters)]
+    def __init__(self, folder, masters=3, timeout_ms=2000):
+        self.folder, self.timeout_ms = folder, timeout_ms
+        self.servers = [self.node(f"node{number}") for number in range(masters)]
         self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
 
     def start(self):
@@ -360,9 +360,26 @@ class Cluster:
         self.until_whole()
         return self
 
+    def node(self, name):
+        return Server(self.folder, "--cluster-enabled", "yes", "--cluster-port", free_port(), "--cluster-node-timeout", self.timeout_ms,
+                      "--cluster-replica-validity-factor", 0, "--repl-diskless-sync-delay", 0, "--appendonly", "yes", "--appendfsync", "no", name=name)
+
     def stop(self):
         for server in self.servers:
             server.stop()
+
+    def add_replica(self, master):
+        """One more server, which follows `master` and has all that it has."""
+        server = self.node(f"replica{len(self.servers)}").start()
+        self.servers.append(server)
+        self.cli("--cluster", "add-node", f"127.0.0.1:{server.port}", f"127.0.0.1:{master.port}", "--cluster-slave",
+                 "--cluster-master-id", self.identity(master))
+        self.until_follows(server, master)
+        return server
+
+    def until_follows(self, server, master):
+        harness.until("the replica follows", lambda: server.client().role()[:4:3] == [b"slave", b"connected"]
+                      and server.client().role()[2] == master.port)
 
     def cli(self, *words):
         done = subprocess.run(["redis-cli", *map(str, words)], capture_output=True, check=False, timeout=120)
@@ -376,18 +393,26 @@ class Cluster:
         harness.until("the cluster is whole", whole)
 
     def client(self):
-        return redis.RedisCluster(host="127.0.0.1", port=self.servers[0].port)
+        port = next(server.port for server in self.servers if server.process.poll() is None)
+        return redis.RedisCluster(host="127.0.0.1", port=port)
 
     def identity(self, server):
         return server.client().execute_command("CLUSTER MYID").decode()
 
     def owner(self, key):
         """The server that has the slot of a key."""
-        slot = self.servers[0].client().execute_command("CLUSTER KEYSLOT", key)
-        for first, last, node, *_ in self.servers[0].client().execute_command("CLUSTER", "SLOTS"):
+        asked = next(server for server in self.servers if server.process.poll() is None)
+        found = self.owner_by(asked, key)
+        assert found, "the slot is nobody's"
+        return found
+
+    def owner_by(self, asked, key):
+        """The same in the eyes of one of them."""
+        slot = asked.client().execute_command("CLUSTER KEYSLOT", key)
+        for first, last, node, *_ in asked.client().execute_command("CLUSTER", "SLOTS"):
             if int(first) <= slot <= int(last):
                 return next(server for server in self.servers if server.port == int(node[1]))
-        raise AssertionError("the slot is nobody's")
+        return None
 
     def reshard_command(self, source, target, slots):
         return ["redis-cli", "--cluster", "reshard", f"127.0.0.1:{source.port}", "--cluster-from", self.identity(source),
@@ -397,7 +422,7 @@ class Cluster:
         self.cli(*self.reshard_command(source, target, slots)[1:])
 
     def keys(self):
-        return sorted(key for server in self.servers for key in server.client().keys())
+        return sorted(key for server in self.servers if server.client().role()[0] == b"master" for key in server.client().keys())
 
     def early_name(self, slots=20):
         """A name whose slot is among the first of all: `reshard` takes the first of a server."""

@@ -44,6 +44,12 @@ static const struct slc_option options[] = {
      .min = 2,
      .max = 3,
      .help = "The protocol to speak: 2 (RESP2, any server) or 3 (RESP3, from Redis 6 on)."},
+    {.key = "redis.cluster",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "auto",
+     .choices = CHOICES("auto", "true", "false"),
+     .help = "Whether the server of a redis:// or rediss:// URL is one of a Redis Cluster's, and "
+             "the URL means all of it: auto asks the server, true and false know."},
     {.key = "redis.tls_ca_file",
      .kind = SLC_OPTION_TEXT,
      .default_text = "",
@@ -263,8 +269,9 @@ static const struct slc_option options[] = {
      .default_text = "128MiB",
      .min = 0,
      .max = 1024 * GIB,
-     .help = "The memory in which a load keeps rows that it has read, so that it need not read them "
-             "twice: the whole of a table that fits, else its last part. 0: none."},
+     .help =
+         "The memory in which a load keeps rows that it has read, so that it need not read them "
+         "twice: the whole of a table that fits, else its last part. 0: none."},
     {.key = "load.chunk_bytes",
      .kind = SLC_OPTION_SIZE,
      .default_text = "512KiB",

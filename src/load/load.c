@@ -66,7 +66,6 @@ struct load {
     int64_t n_row_columns;
     struct slc_row_layout layout;
     struct slc_store_base base;
-    bool is_swapped;              /* a try came to its swap */
     const char *spill_folders[4]; /* for a file without a name; ended by NULL */
     int64_t started_usec;
     bool only_rejects; /* no row was taken, and all rejects are written */
@@ -442,24 +441,23 @@ static bool find_drift(struct load *load, struct slc_error *error)
     return good;
 }
 
-/* A swap on a master that was replaced in that moment may be lost. */
-static bool confirm(struct load *load, struct slc_error *error)
-{
-    load->is_swapped = true;
-    return slc_redis_confirm_master(load->job->redis, error);
-}
-
-/* The swap of a try before is there after all, on the master that took over. */
-static bool is_done(const struct load *load)
+/* Whether the swap of a try before was carried out after all, although its answer
+ * was lost or its master replaced: the replica has the load's id then. */
+static bool find_done(struct load *load, bool *ret_done, struct slc_error *error)
 {
     static const char *const wanted[] = {"LOAD_ID"};
+    struct slc_error why = {0};
     struct slc_meta meta = {0};
-    bool done = load->is_swapped &&
-                slc_store_meta(load->job->redis, load->job->replica, wanted, 1, &meta, NULL) &&
-                slc_str_is(slc_meta_get(&meta, "LOAD_ID"), load->result->load_id);
+    bool found = slc_store_meta(load->job->redis, load->job->replica, wanted, 1, &meta, &why);
 
+    *ret_done = found && slc_str_is(slc_meta_get(&meta, "LOAD_ID"), load->result->load_id);
     slc_meta_release(&meta);
-    return done;
+    if (!found && why.class == SLC_CLASS_RETRY) {
+        if (error)
+            *error = why;
+        return false;
+    }
+    return true;
 }
 
 /* One try: from an empty staging key to the swap. */
@@ -503,7 +501,7 @@ static bool deliver_once(struct load *load, bool again, struct slc_error *error)
            slc_store_load_begin(load->job->redis, &options, &store, error) &&
            deliver(load, store, error) && slc_store_load_finish(store, &counts, error) &&
            settle_counts(load, &counts, error) && commit(load, store, error) &&
-           confirm(load, error);
+           slc_store_load_confirm(store, error);
     if (good)
         wait_for_replicas(load, slc_store_load_redis(store));
     slc_store_load_free(store); /* a failed one leaves no staging key, if Redis is there */
@@ -545,19 +543,35 @@ static bool wait_for_redis(struct load *load, struct patience *patience, struct 
     for (;;) {
         int64_t start = slc_monotonic_usec();
         struct slc_error why = {0};
+        bool good;
 
         if (!sleep_unless_cancelled(load, patience->pause_ms))
             return slc_fail(error, SLC_ERR_CANCELLED, "the load was stopped");
         patience->pause_ms =
             patience->pause_ms * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : patience->pause_ms * 2;
-        if (slc_redis_reopen(load->job->redis, &why))
-            return true;
+        good = slc_redis_reopen(load->job->redis, &why);
         patience->left_usec -= slc_monotonic_usec() - start;
+        if (good)
+            return true;
         if (why.class != SLC_CLASS_RETRY || patience->left_usec <= 0) {
             if (error)
                 *error = why;
             return false;
         }
+    }
+}
+
+/* And until the server that has the replica answers: of a cluster others may. */
+static bool wait_and_look(struct load *load, struct patience *patience, bool *ret_done,
+                          struct slc_error *error)
+{
+    for (;;) {
+        if (!wait_for_redis(load, patience, error))
+            return false;
+        if (find_done(load, ret_done, error))
+            return true;
+        if (patience->left_usec <= 0)
+            return false;
     }
 }
 
@@ -572,8 +586,6 @@ static bool may_try_again(struct load *load, struct patience *patience, const st
         patience->left_usec = full_patience_usec(load);
         patience->pause_ms = FIRST_PAUSE_MS;
     }
-    if (!lost)
-        patience->left_usec -= patience->pause_ms * 1000;
     /* A try that did not come to its first row cost nothing but time. */
     patience->tries += load->delivery.n_rows > 0;
     return why->class == SLC_CLASS_RETRY && why->code != SLC_ERR_CANCELLED &&
@@ -606,7 +618,7 @@ static bool deliver_with_patience(struct load *load, struct slc_error *error)
 
     if (!name_load(load, error))
         return false;
-    for (bool again = false;; again = true) {
+    for (bool again = false, done = false;; again = true) {
         struct slc_error why = {0};
 
         if (deliver_once(load, again, &why))
@@ -616,9 +628,9 @@ static bool deliver_with_patience(struct load *load, struct slc_error *error)
                 *error = why;
             return false;
         }
-        if (!wait_for_redis(load, &patience, error))
+        if (!wait_and_look(load, &patience, &done, error))
             return false;
-        if (is_done(load))
+        if (done)
             return true;
         slc_delivery_release(&load->delivery);
         if (load->rejects)

@@ -64,6 +64,7 @@ static struct slc_redis *open_node(const struct slc_cluster *cluster,
     }
     *url = *cluster->url;
     url->topology = SLC_REDIS_SINGLE;
+    url->is_node = true;
     memcpy(url->host, at->host, sizeof(url->host));
     url->port = at->port;
     redis = slc_redis_open(url, timeout_ms, error);
@@ -146,7 +147,7 @@ static bool ask_node(struct slc_cluster *cluster, const struct slc_redis_node *a
 
 /* Ask those that we know, then the seeds, until one answers. What one of them
  * says of the cluster is believed: it changes only by agreement. */
-static bool refresh(struct slc_cluster *cluster, struct slc_error *error)
+bool slc_cluster_refresh(struct slc_cluster *cluster, struct slc_error *error)
 {
     int64_t deadline_usec = slc_monotonic_usec() + cluster->timeout_ms * 1000;
     size_t known = cluster->n_masters, most = known + cluster->url->n_seeds;
@@ -186,7 +187,7 @@ struct slc_cluster *slc_cluster_open(const struct slc_redis_url *url, int64_t ti
     *cluster->url = *url;
     slc_redis_settings_ref(cluster->url->settings);
     cluster->timeout_ms = timeout_ms;
-    if (!refresh(cluster, error)) {
+    if (!slc_cluster_refresh(cluster, error)) {
         slc_cluster_close(cluster);
         return NULL;
     }
@@ -267,7 +268,8 @@ bool slc_cluster_describe(const struct slc_cluster *cluster, size_t i, const cha
 static bool find_owner(struct slc_cluster *cluster, uint16_t slot, size_t *ret_place,
                        struct slc_error *error)
 {
-    if ((cluster->is_stale || cluster->owner[slot] == NOBODY) && !refresh(cluster, error))
+    if ((cluster->is_stale || cluster->owner[slot] == NOBODY) &&
+        !slc_cluster_refresh(cluster, error))
         return false;
     if (cluster->owner[slot] == NOBODY)
         return slc_fail(error, SLC_ERR_SERVER,

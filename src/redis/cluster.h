@@ -29,6 +29,10 @@ struct slc_cluster *slc_cluster_open(const struct slc_redis_url *url, int64_t ti
 /* Close all connections. NULL is allowed. */
 void slc_cluster_close(struct slc_cluster *cluster);
 
+/* Ask for the map anew: the nodes that are known, then the seeds, until one
+ * answers. Errors as slc_cluster_open(). */
+bool slc_cluster_refresh(struct slc_cluster *cluster, struct slc_error *error);
+
 void slc_cluster_set_timeout(struct slc_cluster *cluster, int64_t timeout_ms);
 
 /* Nothing is outstanding, and no connection that was used is broken. */

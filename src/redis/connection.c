@@ -27,6 +27,7 @@ struct slc_redis {
     struct slc_buf out;        /* commands appended */
     size_t out_sent;           /* of these, taken by the kernel */
     size_t outstanding;        /* commands appended whose replies were not read */
+    bool is_of_cluster;        /* the server said so, where the URL did not */
     struct slc_error reason;   /* of being closed */
     int64_t reader_since_usec; /* of a replica to read from, else 0 */
     bool was_open;
@@ -246,9 +247,32 @@ static bool append_login(struct slc_redis *redis, size_t *steps, struct slc_erro
                     : slc_redis_append_call(redis, error, SLC_STR("AUTH"), password);
 }
 
+/* Whether the server is asked if it is one of a cluster's. */
+static bool may_be_cluster(const struct slc_redis *redis)
+{
+    const struct slc_redis_url *url = &redis->url;
+
+    return url->topology == SLC_REDIS_SINGLE && url->kind != SLC_REDIS_UNIX && !url->is_node &&
+           url->settings && url->settings->cluster == SLC_REDIS_CLUSTER_AUTO;
+}
+
+/* A user who is not allowed to ask (ACL) gets what the URL says. */
+static bool read_mode(struct slc_redis *redis, int64_t deadline_usec, struct slc_error *error)
+{
+    static const char enabled[] = "cluster_enabled:1";
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+
+    if (!read_until(redis, deadline_usec, &reply, error))
+        return false;
+    redis->is_of_cluster = reply->type == SLC_REPLY_STRING && reply->text.len > 0 &&
+                           memmem(reply->text.data, reply->text.len, enabled, sizeof(enabled) - 1);
+    return true;
+}
+
 static bool handshake(struct slc_redis *redis, int64_t deadline_usec, struct slc_error *error)
 {
     const struct slc_redis_url *url = &redis->url;
+    bool asks_mode = may_be_cluster(redis);
     size_t steps = 0;
     char db[16];
     bool good = append_login(redis, &steps, error);
@@ -260,12 +284,15 @@ static bool handshake(struct slc_redis *redis, int64_t deadline_usec, struct slc
     }
     good = good && slc_redis_append_call(redis, error, SLC_STR("CLIENT"), SLC_STR("SETNAME"),
                                          SLC_STR("sluice"));
+    if (asks_mode)
+        good = good && slc_redis_append_call(redis, error, SLC_STR("INFO"), SLC_STR("cluster"));
     good = good && flush_until(redis, deadline_usec, error);
     if (redis->out.data) /* the password was in it */
         explicit_bzero(redis->out.data, redis->out.capacity);
     for (; good && steps > 0; steps--)
         good = handshake_reply(redis, false, deadline_usec, error);
-    return good && handshake_reply(redis, true, deadline_usec, error);
+    return good && handshake_reply(redis, true, deadline_usec, error) &&
+           (!asks_mode || read_mode(redis, deadline_usec, error));
 }
 
 /* Sentinels may still name a master that was just demoted. A user who is not
@@ -299,16 +326,34 @@ static bool find_master(struct slc_redis *redis, int64_t deadline_usec, struct s
     return true;
 }
 
-static bool connect_stream(struct slc_redis *redis, struct slc_error *error)
+static bool connect_cluster(struct slc_redis *redis, struct slc_error *error)
+{
+    redis->cluster = slc_cluster_open(&redis->url, redis->timeout_ms, error);
+    return redis->cluster != NULL;
+}
+
+/* The one server of the URL stands for the whole cluster. */
+static bool take_for_cluster(struct slc_redis *redis, struct slc_error *error)
+{
+    struct slc_redis_url *url = &redis->url;
+
+    if (url->db != 0)
+        return slc_fail(error, SLC_ERR_CONFIG,
+                        "the Redis at %.200s is a cluster, which has database 0 alone", url->host);
+    url->topology = SLC_REDIS_CLUSTER;
+    memcpy(url->seeds[0].host, url->host, sizeof(url->seeds[0].host));
+    url->seeds[0].port = url->port;
+    url->n_seeds = 1;
+    close_stream(redis);
+    return connect_cluster(redis, error);
+}
+
+static bool connect_single(struct slc_redis *redis, struct slc_error *error)
 {
     int64_t deadline_usec = deadline_of(redis);
     const struct slc_transport *transport = slc_transport_find(redis->url.kind);
     bool is_watched = redis->url.topology == SLC_REDIS_SENTINEL;
 
-    if (slc_redis_is_cluster(redis)) {
-        redis->cluster = slc_cluster_open(&redis->url, redis->timeout_ms, error);
-        return redis->cluster != NULL;
-    }
     if (is_watched && !find_master(redis, deadline_usec, error))
         return false;
     redis->reader = slc_reply_reader_new(SLC_REDIS_MAX_REPLY_BYTES);
@@ -324,11 +369,26 @@ static bool connect_stream(struct slc_redis *redis, struct slc_error *error)
            (!is_watched || check_master(redis, deadline_usec, error));
 }
 
+static bool connect_stream(struct slc_redis *redis, struct slc_error *error)
+{
+    const struct slc_redis_url *url = &redis->url;
+
+    if (url->topology == SLC_REDIS_CLUSTER)
+        return connect_cluster(redis, error);
+    if (url->topology == SLC_REDIS_SINGLE && url->kind != SLC_REDIS_UNIX && !url->is_node &&
+        url->settings && url->settings->cluster == SLC_REDIS_CLUSTER_YES)
+        return take_for_cluster(redis, error);
+    return connect_single(redis, error) &&
+           (!redis->is_of_cluster || take_for_cluster(redis, error));
+}
+
 bool slc_redis_confirm_master(struct slc_redis *redis, struct slc_error *error)
 {
     struct slc_redis_node master;
     struct slc_error reason;
 
+    if (redis->cluster)
+        return slc_cluster_refresh(redis->cluster, error);
     if (redis->url.topology != SLC_REDIS_SENTINEL ||
         !slc_sentinel_master(&redis->url, deadline_of(redis), &master, NULL) ||
         (strcmp(master.host, redis->url.host) == 0 && master.port == redis->url.port))

@@ -44,7 +44,9 @@ bool slc_redis_reopen(struct slc_redis *redis, struct slc_error *error);
 /* With Sentinel: this is still the master that the sentinels name. A failover
  * promotes another server some moments before the old master hears of it, and
  * what was written to that one meanwhile is lost. False closes the connection
- * (CONNECTION). True for other URLs, and when no sentinel can be asked. */
+ * (CONNECTION). True for other URLs, and when no sentinel can be asked. With a
+ * cluster: asks for the map of slots anew, so that what is asked next is asked of
+ * whoever has the slot now. */
 bool slc_redis_confirm_master(struct slc_redis *redis, struct slc_error *error);
 
 /* Close and free. NULL is allowed. */

@@ -34,6 +34,7 @@ static bool replica_url(const struct slc_redis_url *url, const struct slc_reply 
         return false;
     *ret = *url;
     ret->topology = SLC_REDIS_SINGLE;
+    ret->is_node = true;
     /* A master on a unix socket has its replicas on TCP. */
     ret->kind = url->kind == SLC_REDIS_UNIX ? SLC_REDIS_TCP : url->kind;
     memset(ret->host, 0, sizeof(ret->host));
@@ -73,7 +74,7 @@ struct slc_redis *slc_redis_open_reader(const struct slc_redis_url *url, int64_t
 
     /* A cluster's replicas have their own connections; its masters share the reading. */
     if (!master || !url->settings || !url->settings->read_from_replicas ||
-        url->topology == SLC_REDIS_CLUSTER)
+        slc_redis_is_cluster(master))
         return master;
     /* A user who may not ask (ACL) reads from the master. */
     if (slc_redis_call(master, &role, NULL, SLC_STR("ROLE")) && role->count >= 3 &&

@@ -30,6 +30,9 @@ bool slc_redis_settings_from_config(const struct slc_config *config,
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for the Redis settings");
     atomic_init(&settings->references, 1);
     settings->protocol = (int)slc_config_int(config, "redis.protocol");
+    settings->cluster = slc_config_is(config, "redis.cluster", "auto")   ? SLC_REDIS_CLUSTER_AUTO
+                        : slc_config_is(config, "redis.cluster", "true") ? SLC_REDIS_CLUSTER_YES
+                                                                         : SLC_REDIS_CLUSTER_NO;
     settings->read_from_replicas = slc_config_bool(config, "redis.read_from_replicas");
     settings->sentinel_user =
         slc_str_dup(slc_str_from(slc_config_text(config, "redis.sentinel_user")));

@@ -16,6 +16,8 @@ struct slc_redis_settings {
     atomic_int references;
     struct slc_tls *tls; /* owned; files are read when TLS is used */
     int protocol;        /* 2 or 3: RESP2, RESP3 */
+    /* Whether the server of a URL that does not say so is one of a cluster's. */
+    enum { SLC_REDIS_CLUSTER_AUTO, SLC_REDIS_CLUSTER_YES, SLC_REDIS_CLUSTER_NO } cluster;
     bool read_from_replicas;
     char *sentinel_user; /* owned; "" means the default user */
     char *sentinel_password;

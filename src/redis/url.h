@@ -52,6 +52,7 @@ struct slc_redis_node {
 struct slc_redis_url {
     enum slc_redis_kind kind;
     enum slc_redis_topology topology;
+    bool is_node;                    /* SINGLE: known for one of several; not to be taken for all */
     char host[SLC_REDIS_HOST_BYTES]; /* TCP and TLS, without brackets; the first seed's */
     uint16_t port;
     struct slc_redis_node seeds[SLC_REDIS_MAX_SEEDS]; /* SENTINEL, CLUSTER: whom to ask first */

@@ -9,6 +9,8 @@
 #include "store/exchange.h"
 #include "store/garbage.h"
 #include "store/lease.h"
+#include "store/meta_copy.h"
+#include "store/store.h"
 
 #define CONNECTION_NAME "sluice"
 
@@ -155,6 +157,15 @@ static bool close_connection_at(struct slc_redis *redis, struct slc_str key, str
     return owner && close_connection_of(owner, load_id, error);
 }
 
+/* A load that was committed after all. On a cluster what follows its swap in
+ * other slots may not have been done. */
+static bool finish(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
+                   struct slc_error *error)
+{
+    return !slc_redis_is_cluster(redis) || (slc_meta_copy_write(redis, name, error) &&
+                                            slc_store_register(redis, registry_key, name, error));
+}
+
 bool slc_load_remove(struct slc_redis *redis, struct slc_str registry_key, struct slc_str load_id,
                      struct slc_str name, struct slc_str document, struct slc_error *error)
 {
@@ -173,6 +184,7 @@ bool slc_load_remove(struct slc_redis *redis, struct slc_str registry_key, struc
            slc_lease_drop(redis, lease, load_id, error) &&
            slc_store_is_current(redis, name, load_id, &current, error) &&
            slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), key) &&
-           (current || slc_garbage_remove_rows(redis, name, document, error)) &&
+           (current ? finish(redis, registry_key, name, error)
+                    : slc_garbage_remove_rows(redis, name, document, error)) &&
            slc_redis_call(redis, NULL, error, SLC_STR("HDEL"), hash, load_id);
 }

@@ -245,7 +245,8 @@ static bool settle_doubt(struct slc_store_load *load, bool *ret_done, struct slc
     struct slc_reply *held[2] = {0};
     bool good, ours, renewed = true;
 
-    if (!reopen_patiently(redis, error) ||
+    /* Of a cluster another may be the master by now: the next try looks there. */
+    if (!(load->own ? slc_redis_reopen(redis, error) : reopen_patiently(redis, error)) ||
         !slc_load_mark_connection(redis, load->options.load_id, error))
         return false;
     good = slc_redis_append_call(redis, error, SLC_STR("WATCH"), load->lease_key) &&
@@ -329,4 +330,26 @@ bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_fi
         (void)slc_garbage_collect(load->home, load->garbage_hash, replaced.load_id, replaced.note,
                                   NULL);
     return true;
+}
+
+/* On a cluster: whoever has the slot now has our rows, or those of a load behind
+ * it, but not those that we found. */
+static bool find_swap(struct slc_store_load *load, struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+
+    if (!slc_redis_call(load->home, &reply, error, SLC_STR("HGET"), load->meta_key,
+                        SLC_STR("LOAD_ID")))
+        return false;
+    if (!slc_str_eq(text_of(reply), slc_str_from(load->options.base->load_id)))
+        return true;
+    return slc_fail(error, SLC_ERR_CONNECTION,
+                    "the master of the Redis cluster that took the load of \"%.*s\" was replaced "
+                    "before another had it",
+                    SLC_STR_ARG(load->options.name));
+}
+
+bool slc_store_load_confirm(struct slc_store_load *load, struct slc_error *error)
+{
+    return slc_redis_confirm_master(load->home, error) && (!load->own || find_swap(load, error));
 }

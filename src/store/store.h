@@ -188,6 +188,12 @@ struct slc_meta_field {
 bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_field *fields,
                            int64_t n_fields, struct slc_error *error);
 
+/* After the commit: the master that it was done on is still the one, as far as
+ * can be told. A failover promotes another some moments before the old one hears
+ * of it, and what that one took meanwhile is lost. Errors: CONNECTION (the swap
+ * is lost, or nobody can say), those of redis/. */
+bool slc_store_load_confirm(struct slc_store_load *load, struct slc_error *error);
+
 /* Give up: unlink the staging key and the announcement, as far as the
  * connection still works. No-op after a commit. */
 void slc_store_load_abort(struct slc_store_load *load);

@@ -2,20 +2,7 @@
 #include "store/announce.h"
 #include "store/exchange.h"
 #include "store/garbage.h"
-#include "store/meta_copy.h"
 #include "store/store.h"
-
-/* On a cluster a load may have been killed between its swap and what follows it
- * in other slots. */
-static bool finish(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
-                   struct slc_str load_id, struct slc_error *error)
-{
-    bool current;
-
-    return slc_store_is_current(redis, name, load_id, &current, error) &&
-           (!current || (slc_meta_copy_write(redis, name, error) &&
-                         slc_store_register(redis, registry_key, name, error)));
-}
 
 bool slc_store_sweep(struct slc_redis *redis, struct slc_str registry_key,
                      bool (*is_dead)(struct slc_str owner, int64_t started_usec, void *context),
@@ -37,9 +24,6 @@ bool slc_store_sweep(struct slc_redis *redis, struct slc_str registry_key,
             !slc_announcement_parse(&arena, reply->items[i + 1].text, &announcement) ||
             !is_dead(announcement.owner, announcement.started_usec, context))
             continue;
-        if (slc_redis_is_cluster(redis) &&
-            !finish(redis, registry_key, announcement.name, reply->items[i].text, error))
-            return false;
         if (!slc_load_remove(redis, registry_key, reply->items[i].text, announcement.name,
                              announcement.document, error))
             return false;

@@ -141,7 +141,7 @@ def test_duplicates(tmp_path, cluster, empty, how):
 
 
 def test_a_service(tmp_path, cluster, empty):
-    service = harness.Service(tmp_path, cluster.url).start()
+    service = harness.Service(tmp_path, cluster.servers[2].url).start()  # which finds out that it is a cluster
     try:
         for number in range(4):
             service.put(f"small{number}.csv", "id,v\n1,2\n3,4\n", prim_index="id")
@@ -167,8 +167,33 @@ def test_what_is_no_cluster(tmp_path, cluster, redis_server):
     server = cluster.servers[0]
     elsewhere = next(name for name in names if cluster.owner(name) is not server)
     path = write_table(tmp_path, elsewhere, 10)
-    done = harness.CommandLine(tmp_path, server.url)("load", path, "--index", "id", "--set", "redis.patience=0")
+    done = harness.CommandLine(tmp_path, server.url)("load", path, "--index", "id", "--set", "redis.patience=0", "--set",
+                                                     "redis.cluster=false")
     assert done.returncode == 3 and "redis+cluster://" in done.stderr
+
+
+@pytest.mark.parametrize("known", ["auto", "true"])
+def test_a_plain_url_means_all_of_the_cluster(tmp_path, cluster, empty, known):
+    cli = harness.CommandLine(tmp_path, cluster.servers[1].url)
+    for number in range(6):
+        cli.ok("load", write_table(tmp_path, f"table{number}", 10), "--index", "id", "--set", f"redis.cluster={known}")
+        check_replica(empty, cluster, f"table{number}", 10)
+    assert len({cluster.owner(f"table{number}") for number in range(6)}) == 3
+    assert all(cli.ok("export", f"table{number}").stdout.count("\n") == 11 for number in range(6))
+    line = harness.CommandLine(tmp_path, cluster.servers[1].url[:-1] + "3").refused(
+        3 if known == "auto" else 2, "ls", "--set", f"redis.cluster={known}")
+    assert "SELECT" in line or "database 0" in line
+
+
+def test_a_plain_url_of_a_user_who_may_not_ask(tmp_path, redis_server, client):
+    """INFO is refused: the server is what the URL says."""
+    client.execute_command("ACL", "SETUSER", "careful", "on", ">secret", "~*", "&*", "+@all", "-info")
+    try:
+        cli = harness.CommandLine(tmp_path, redis_server.url.replace("redis://", "redis://careful:secret@"))
+        cli.ok("load", write_table(tmp_path, "abc", 10), "--index", "id")
+        assert client.hlen("abc") == 10
+    finally:
+        client.execute_command("ACL", "DELUSER", "careful")
 
 
 def test_a_registry_key_that_would_tear_the_keys_apart(tmp_path, cluster, empty):
