@@ -29,36 +29,6 @@ static const struct slc_flag flags[] = {
     {0},
 };
 
-/* Find the first rejected row and its reason: another look at the file, up to
- * there. That there is none after all (the file changed) is no matter here. */
-static bool find_first_reject(struct slc_reader *reader, struct slc_profile_facts *facts,
-                              struct slc_error *error)
-{
-    size_t n_columns = (size_t)slc_reader_schema(reader)->n_fields;
-    SLC_AUTO_FREE struct slc_column_request *requests = calloc(n_columns + 1, sizeof(*requests));
-    struct slc_chunk chunk = {0};
-    int64_t records = 0;
-    int got = 0;
-    bool good;
-
-    if (!requests)
-        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the columns");
-    good = slc_reader_rewind(reader, error);
-    while (good && facts->first_reject_row == 0 && !*slc_stop_flag() &&
-           (got = slc_reader_next(reader, &chunk, error)) == 1) {
-        good = slc_reader_parse(reader, &chunk, requests, error);
-        if (good && chunk.n_rejects > 0) {
-            facts->first_reject_row = records + chunk.rejects[0].row;
-            snprintf(facts->first_reject_reason, sizeof(facts->first_reject_reason), "%s",
-                     chunk.rejects[0].reason);
-        }
-        records += chunk.n_records;
-        slc_reader_recycle(reader, &chunk);
-    }
-    slc_chunk_release(&chunk);
-    return good && got >= 0;
-}
-
 static bool survey(const struct slc_config *config, struct slc_reader *reader,
                    struct slc_profile_facts *facts, struct slc_survey *ret_survey,
                    struct slc_error *error)
@@ -76,10 +46,6 @@ static bool survey(const struct slc_config *config, struct slc_reader *reader,
     struct slc_progress_bar *bar = slc_progress_bar_start(base.data, &progress, true);
     bool good = slc_survey_run(reader, &options, ret_survey, error);
 
-    if (good && ret_survey->n_rejects > 0 && !find_first_reject(reader, facts, error)) {
-        slc_survey_release(ret_survey);
-        good = false;
-    }
     slc_progress_bar_stop(bar);
     facts->survey = ret_survey;
     facts->seconds = (double)(slc_monotonic_usec() - started) / 1e6;
@@ -145,8 +111,8 @@ static bool write_html(const struct slc_profile_facts *facts, const char *path, 
         .summaries = survey->summaries,
         .n_rows = survey->n_rows,
         .n_rejected = survey->n_rejects,
-        .first_reject_row = facts->first_reject_row,
-        .first_reject_reason = facts->first_reject_reason,
+        .first_reject_row = survey->first_reject_row,
+        .first_reject_reason = survey->first_reject_reason,
         .size_bytes = slc_reader_size_bytes(facts->reader),
         .memory_before_bytes = typed_bytes(survey),
         .memory_after_bytes = -1,

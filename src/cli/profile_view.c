@@ -211,8 +211,9 @@ static void append_findings(const struct slc_profile_facts *facts, int columns, 
                                              .summaries = facts->survey->summaries,
                                              .n_rows = facts->survey->n_rows,
                                              .n_rejected = facts->survey->n_rejects,
-                                             .first_reject_row = facts->first_reject_row,
-                                             .first_reject_reason = facts->first_reject_reason};
+                                             .first_reject_row = facts->survey->first_reject_row,
+                                             .first_reject_reason =
+                                                 facts->survey->first_reject_reason};
     SLC_AUTO_FINDINGS struct slc_findings findings = {0};
 
     if (slc_findings_make(&input, 0, &findings))
@@ -255,11 +256,11 @@ void slc_profile_view_json(const struct slc_profile_facts *facts, struct slc_buf
     slc_json_member_int64(out, "rows_read", survey->n_records);
     slc_json_member_int64(out, "rows_rejected", survey->n_rejects);
     slc_json_key(out, "first_reject");
-    if (facts->first_reject_row > 0) {
+    if (survey->first_reject_row > 0) {
         slc_buf_append_text(out, "{\"row\":");
-        slc_json_int64(out, facts->first_reject_row);
+        slc_json_int64(out, survey->first_reject_row);
         slc_json_key(out, "reason");
-        slc_text_json(out, slc_str_from(facts->first_reject_reason));
+        slc_text_json(out, slc_str_from(survey->first_reject_reason));
         slc_buf_append_byte(out, '}');
     } else {
         slc_buf_append_text(out, "null");

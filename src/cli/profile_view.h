@@ -7,16 +7,12 @@
 #include "load/survey.h"
 #include "reader/reader.h"
 
-enum { SLC_SHOWN_REJECT_BYTES = 256 };
-
 /* What is known about the file apart from its columns. */
 struct slc_profile_facts {
     const char *path;
     const struct slc_reader *reader;
     const struct slc_survey *survey;
     double seconds;
-    int64_t first_reject_row;                         /* 0: none was found */
-    char first_reject_reason[SLC_SHOWN_REJECT_BYTES]; /* "" with it */
 };
 
 /* For a terminal of `columns`. */

@@ -26,7 +26,7 @@ struct slc_survey {
     int64_t n_rows;    /* rows taken */
     int64_t n_rejects;
     int64_t first_reject_row;      /* 0: none */
-    char first_reject_reason[160];
+    char first_reject_reason[256]; /* "" with it */
     /* The key column's values are whole numbers, each greater than the one before,
      * so that no two are equal: a proof that costs nothing. */
     bool keys_rise;
