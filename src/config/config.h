@@ -95,8 +95,9 @@ bool slc_config_load_file(struct slc_config *config, const char *path, struct sl
  * make the redis.url of that port on 127.0.0.1 when redis.url is set neither
  * here nor before. The new names win over the old; an empty variable counts as
  * unset. Any other SLUICE_ variable is an error, save SLUICE_CONFIG,
- * SLUICE_TEST_* and what Kubernetes sets for a service named "sluice"
- * (SLUICE_PORT*, SLUICE_SERVICE_*). `environment` ends with NULL, as environ. */
+ * SLUICE_TEST_*, what Kubernetes sets for a service named "sluice"
+ * (SLUICE_PORT*, SLUICE_SERVICE_*) and what scripts/run_registry.sh takes.
+ * `environment` ends with NULL, as environ. */
 bool slc_config_apply_environment(struct slc_config *config, char *const *environment,
                                   struct slc_error *error);
 

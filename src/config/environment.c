@@ -148,11 +148,18 @@ static bool starts_with(const char *text, const char *start)
 }
 
 /* Kubernetes sets SLUICE_PORT, SLUICE_PORT_8003_TCP, SLUICE_SERVICE_HOST, ...
- * in every container beside a service named "sluice". */
+ * in every container beside a service named "sluice"; a crontab has those of
+ * scripts/run_registry.sh for all of its lines. */
 static bool is_of_others(const char *variable)
 {
-    return strcmp(variable, "SLUICE_CONFIG") == 0 || strcmp(variable, "SLUICE_PORT") == 0 ||
-           starts_with(variable, "SLUICE_PORT_") || starts_with(variable, "SLUICE_SERVICE_") ||
+    static const char *const others[] = {"SLUICE_CONFIG",   "SLUICE_PORT", "SLUICE_URL",
+                                         "SLUICE_KEY_FILE", "SLUICE_KEY",  "SLUICE_EMAIL",
+                                         "SLUICE_CA_FILE",  "SLUICE_TIMEOUT"};
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (strcmp(variable, others[i]) == 0)
+            return true;
+    return starts_with(variable, "SLUICE_PORT_") || starts_with(variable, "SLUICE_SERVICE_") ||
            starts_with(variable, "SLUICE_TEST_");
 }
 

@@ -303,9 +303,10 @@ static void unknown_variables(void **state)
     apply_fails(ENVIRONMENT("SLUICE_HTTP_PORT=0"),
                 "http.port: \"0\" is out of range; allowed: 1 to 65535 (from the environment "
                 "variable SLUICE_HTTP_PORT)");
-    apply(*state, ENVIRONMENT("SLUICE_CONFIG=/x", "SLUICE_PORT=tcp://10.0.0.1:80",
-                              "SLUICE_PORT_8003_TCP=x", "SLUICE_SERVICE_HOST=10.0.0.1",
-                              "SLUICE_TEST_X=1", "SLUICE", "sluice_x=1", "NO_EQUALS"));
+    apply(*state,
+          ENVIRONMENT("SLUICE_CONFIG=/x", "SLUICE_PORT=tcp://10.0.0.1:80", "SLUICE_PORT_8003_TCP=x",
+                      "SLUICE_SERVICE_HOST=10.0.0.1", "SLUICE_KEY_FILE=/k", "SLUICE_URL=x",
+                      "SLUICE_TEST_X=1", "SLUICE", "sluice_x=1", "NO_EQUALS"));
     apply(*state, ENVIRONMENT("SLUICE_HTTP_PORT=", "APP_PORT="));
     assert_int_equal(slc_config_origin(*state, "http.port"), SLC_ORIGIN_DEFAULT);
     apply(*state, NULL);
