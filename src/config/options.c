@@ -492,8 +492,8 @@ static const struct slc_option options[] = {
      .max = 1000000,
      .flags = SLC_OPTION_PER_FILE,
      .help =
-         "How many lines of a delimited file, or rows of a sheet, to leave out before its first "
-         "row."},
+         "How many lines of a delimited file or of JSON, or rows of a sheet, to leave out before "
+         "its first row."},
     {.key = "reader.decimal",
      .kind = SLC_OPTION_CHARACTER,
      .default_text = ".",

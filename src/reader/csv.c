@@ -80,24 +80,10 @@ static size_t whole_rows(struct slc_str text, const struct csv *csv, bool ends_i
     return ends_input && !inside ? text.len : last_row_end(text.data, structural, text.len);
 }
 
-/* What the first `n` lines take, as far as they are there. */
-static size_t skip_lines(struct slc_str text, int64_t n)
-{
-    size_t i = 0;
-
-    for (; n > 0 && i < text.len; n--) {
-        while (i < text.len && text.data[i] != '\n' && text.data[i] != '\r')
-            i++;
-        i +=
-            i + 1 < text.len && text.data[i] == '\r' && text.data[i + 1] == '\n' ? 2 : i < text.len;
-    }
-    return i;
-}
-
 /* Blank lines and comments before the first row. */
 static size_t skip_to_first_row(struct slc_str text, const struct slc_reader_options *options)
 {
-    size_t at = skip_lines(text, options->skip_rows);
+    size_t at = slc_skip_lines(text, options->skip_rows);
 
     for (;;) {
         struct slc_str rest;
@@ -106,7 +92,7 @@ static size_t skip_to_first_row(struct slc_str text, const struct slc_reader_opt
         rest = (struct slc_str){text.data + at, text.len - at};
         if (rest.len == 0 || !options->comment || rest.data[0] != options->comment)
             return at;
-        at += skip_lines(rest, 1);
+        at += slc_skip_lines(rest, 1);
     }
 }
 

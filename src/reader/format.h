@@ -16,6 +16,8 @@ struct slc_reader_ops {
      * like this format. The array is asked in order; the last entry takes
      * anything that is text. */
     bool (*matches)(struct slc_str head, struct slc_str file_name);
+    /* reader.skip_rows leaves out lines of the input: `matches` looks behind these. */
+    bool skips_lines;
     /* Look at the input, all of which is in `head` when `ends_input`; fill
      * reader->schema in. SLC_SCAN_SLACK_BYTES of zeros follow the head. A rewind
      * follows. */

@@ -13,6 +13,7 @@
 #include "reader/input.h"
 #include "reader/json_text.h"
 #include "reader/raw.h"
+#include "reader/sniff.h"
 
 enum { MAX_KEY_BYTES = 4096, MIN_TARGET_BYTES = 4096 };
 
@@ -375,18 +376,21 @@ static bool jsonl_matches(struct slc_str head, struct slc_str file_name)
 static bool jsonl_rewind(struct slc_reader *reader, struct slc_error *error)
 {
     struct jsonl *jsonl = reader->state;
+    int64_t left = jsonl->start_bytes;
 
     jsonl->closed = false;
     jsonl->target_bytes = MIN_TARGET_BYTES;
     slc_tail_restart(&jsonl->tail, jsonl->start_bytes);
-    for (int64_t i = 0; i < jsonl->start_bytes; i++) {
-        char byte;
-        int64_t got = slc_input_read(reader->input, &byte, 1, error);
+    while (left > 0) {
+        char block[4096];
+        size_t wanted = left < (int64_t)sizeof(block) ? (size_t)left : sizeof(block);
+        int64_t got = slc_input_read(reader->input, block, wanted, error);
 
         if (got < 0)
             return false;
         if (got == 0)
             return slc_fail(error, SLC_ERR_CHANGED, "the file became shorter while it was read");
+        left -= got;
     }
     return true;
 }
@@ -431,12 +435,14 @@ static bool jsonl_open(struct slc_reader *reader, struct slc_str head, bool ends
 {
     struct jsonl *jsonl = calloc(1, sizeof(*jsonl));
     struct slc_str text = behind_bom(head);
-    const char *end = text.data + text.len, *p = slc_json_skip_space(text.data, end);
+    const char *end = text.data + text.len, *p;
     const char *packing = slc_input_description(reader->input);
 
     reader->state = jsonl;
     if (!jsonl)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to open the file");
+    p = text.data + slc_skip_lines(text, reader->options.skip_rows);
+    p = slc_json_skip_space(p, end);
     jsonl->is_array = *p == '[';
     jsonl->start_bytes = p - head.data + jsonl->is_array;
     jsonl->mask = 4 * SLC_MAX_COLUMNS - 1;
@@ -474,6 +480,7 @@ static void jsonl_close(struct slc_reader *reader)
 const struct slc_reader_ops slc_jsonl_ops = {
     .name = "jsonl",
     .matches = jsonl_matches,
+    .skips_lines = true,
     .open = jsonl_open,
     .next = jsonl_next,
     .split = jsonl_split,

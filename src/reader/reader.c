@@ -13,6 +13,7 @@
 #include "reader/format.h"
 #include "reader/input.h"
 #include "reader/raw.h"
+#include "reader/sniff.h"
 
 static const struct slc_reader_ops *const formats[] = {
     &slc_xlsx_ops, &slc_jsonl_ops, &slc_csv_ops, /* takes any text: last */
@@ -186,7 +187,8 @@ static void choose_style(struct slc_reader *reader)
 static bool open_reader(struct slc_reader *reader, struct slc_error *error)
 {
     SLC_AUTO_BUF struct slc_buf head = {0};
-    struct slc_str view;
+    struct slc_str view, rest;
+    size_t skipped;
 
     if (!make_sync(reader, error) || !slc_input_open(reader, error) ||
         !read_head(reader, &head, error))
@@ -194,8 +196,10 @@ static bool open_reader(struct slc_reader *reader, struct slc_error *error)
     view = slc_buf_view(&head);
     if (!refuse_known(view, error))
         return false;
+    skipped = slc_skip_lines(view, reader->options.skip_rows);
+    rest = (struct slc_str){view.data + skipped, view.len - skipped};
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]) && !reader->ops; i++)
-        if (formats[i]->matches(view, slc_str_from(reader->name)))
+        if (formats[i]->matches(formats[i]->skips_lines ? rest : view, slc_str_from(reader->name)))
             reader->ops = formats[i];
     if (!reader->ops)
         return slc_fail(error, SLC_ERR_FORMAT, "the file's format is not known");

@@ -61,6 +61,19 @@ struct slc_str slc_unescape(char *text, size_t len, char quote, char escape)
     return (struct slc_str){.data = text, .len = n};
 }
 
+size_t slc_skip_lines(struct slc_str text, int64_t n)
+{
+    size_t i = 0;
+
+    for (; n > 0 && i < text.len; n--) {
+        while (i < text.len && text.data[i] != '\n' && text.data[i] != '\r')
+            i++;
+        i +=
+            i + 1 < text.len && text.data[i] == '\r' && text.data[i + 1] == '\n' ? 2 : i < text.len;
+    }
+    return i;
+}
+
 /* The length of the field at `text` up to its separator or the end. */
 static size_t field_length(const char *text, size_t len, char delimiter, char quote)
 {

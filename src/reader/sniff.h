@@ -22,6 +22,9 @@ bool slc_sniff_header(struct slc_str sample, char delimiter, char quote,
 bool slc_sniff_styled_header(struct slc_str sample, char delimiter, char quote,
                              const struct slc_na_set *na, const struct slc_number_style *style);
 
+/* What the first `n` lines take, as far as they are there. */
+size_t slc_skip_lines(struct slc_str text, int64_t n);
+
 /* Cut one row of whole-row text into cells, quotes taken off (`text` is changed
  * where a quote was doubled). Returns the length of the row with its line end;
  * cells past `max_cells` are counted only. */

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
+#include "reader/xlsx_ahead.h"
 
 enum { WINDOW_BYTES = 256 << 10, SLACK_BYTES = 64 };
 
@@ -64,6 +65,12 @@ static bool check_encoding(const struct slc_xml_window *w, struct slc_error *err
            slc_str_eq_nocase(encoding, SLC_STR("us-ascii")) || fail_encoding(w, encoding, error);
 }
 
+static int64_t read_part(struct slc_xml_window *w, void *to, size_t len, struct slc_error *error)
+{
+    return w->ahead ? slc_zip_ahead_read(w->ahead, to, len, error)
+                    : slc_zip_part_read(w->part, to, len, error);
+}
+
 bool slc_xml_window_open(struct slc_xml_window *window, struct slc_zip_part *part, size_t max_bytes,
                          struct slc_error *error)
 {
@@ -71,6 +78,7 @@ bool slc_xml_window_open(struct slc_xml_window *window, struct slc_zip_part *par
     window->bytes = malloc(WINDOW_BYTES + SLACK_BYTES);
     if (!window->bytes)
         return slc_fail(error, SLC_ERR_MEMORY, "no memory to read the workbook");
+    window->ahead = slc_zip_ahead_start(part);
     window->capacity = WINDOW_BYTES;
     window->at = window->end = window->bytes;
     memset(window->bytes, 0, SLACK_BYTES);
@@ -86,6 +94,7 @@ bool slc_xml_window_open(struct slc_xml_window *window, struct slc_zip_part *par
 void slc_xml_window_close(struct slc_xml_window *window)
 {
     free(window->bytes);
+    slc_zip_ahead_stop(window->ahead);
     slc_zip_part_close(window->part);
     *window = (struct slc_xml_window){0};
 }
@@ -154,7 +163,7 @@ int slc_xml_window_fill(struct slc_xml_window *w, struct slc_error *error)
         return -1;
     memcpy(w->end, w->tail, w->tail_bytes);
     room = w->capacity - left - w->tail_bytes;
-    got = slc_zip_part_read(w->part, w->end + w->tail_bytes, room, error);
+    got = read_part(w, w->end + w->tail_bytes, room, error);
     if (got < 0)
         return -1;
     w->at_end = got == 0;
@@ -173,7 +182,7 @@ bool slc_xml_window_drain(struct slc_xml_window *w, struct slc_error *error)
     w->at = w->end = w->bytes;
     w->tail_bytes = 0;
     while (!w->at_end && got > 0)
-        got = slc_zip_part_read(w->part, w->bytes, w->capacity, error);
+        got = read_part(w, w->bytes, w->capacity, error);
     w->at_end = true;
     w->bytes[0] = '\0';
     return got >= 0;

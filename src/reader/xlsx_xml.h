@@ -52,8 +52,9 @@ bool slc_xml_fail_dtd(const char *part, struct slc_error *error);
 /* ---- The window on a large part ---------------------------------------- */
 
 struct slc_xml_window {
-    struct slc_zip_part *part; /* owned */
-    char *bytes;               /* owned; a NUL and slack behind `end` */
+    struct slc_zip_part *part;   /* owned */
+    struct slc_zip_ahead *ahead; /* owned; NULL: the part is read as it is needed */
+    char *bytes;                 /* owned; a NUL and slack behind `end` */
     size_t capacity;
     char *at;     /* what is not taken yet */
     char *end;    /* of what is valid UTF-8 */

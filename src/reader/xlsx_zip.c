@@ -326,6 +326,11 @@ const char *slc_zip_part_name(const struct slc_zip_part *part)
     return part->name;
 }
 
+uint64_t slc_zip_part_size_bytes(const struct slc_zip_part *part)
+{
+    return part->size_bytes;
+}
+
 static bool fail_damaged(const struct slc_zip_part *part, const char *how, struct slc_error *error)
 {
     return slc_fail(error, SLC_ERR_FORMAT,

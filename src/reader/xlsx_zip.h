@@ -50,6 +50,9 @@ int64_t slc_zip_part_read(struct slc_zip_part *part, void *to, size_t len, struc
 /* The name in the archive, for messages. */
 const char *slc_zip_part_name(const struct slc_zip_part *part);
 
+/* How many bytes there will be, as the directory says. */
+uint64_t slc_zip_part_size_bytes(const struct slc_zip_part *part);
+
 void slc_zip_part_close(struct slc_zip_part *part);
 
 #endif

@@ -198,6 +198,34 @@ static void contents(void **state)
     }
 }
 
+/* Lines of any kind before the first record. */
+static void skipped_lines(void **state)
+{
+    static const char *const heads[] = {"# made by hand\n\xff\r\n", "{\"x\":0}\n\n", "\n[\n",
+                                        "a,b\r\n\"\r\n",
+                                        "\xef\xbb\xbf"
+                                        "a\n{}\n"};
+    static const char *const bodies[] = {"{\"a\":1}\n{\"a\":null,\"b\":\"c\"}\n",
+                                         " [ {\"a\":1},\n{\"a\":null,\"b\":\"c\"}]\n"};
+    struct slc_reader_options options = slc_reader_default_options();
+
+    (void)state;
+    for (size_t i = 0; i < 10; i++) {
+        SLC_AUTO_BUF struct slc_buf table = {0};
+        SLC_AUTO_FREE char *wanted = NULL, *got = NULL;
+
+        options.digest = false;
+        options.skip_rows = 0;
+        wanted = dump(str(bodies[i / 5]), &options, 1);
+        options.skip_rows = 2;
+        slc_buf_append_text(&table, heads[i % 5]);
+        slc_buf_append_text(&table, bodies[i / 5]);
+        got = dump(slc_buf_view(&table), &options, 1);
+        assert_string_equal(got, wanted);
+        same_in_every_way(slc_buf_view(&table), options, true);
+    }
+}
+
 static void limits(void **state)
 {
     struct slc_reader_options options = slc_reader_default_options();
@@ -261,10 +289,11 @@ static void wide_and_short(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values),        cmocka_unit_test(depth),
-        cmocka_unit_test(texts),         cmocka_unit_test(handmade_tables),
-        cmocka_unit_test(random_tables), cmocka_unit_test(contents),
-        cmocka_unit_test(limits),        cmocka_unit_test(wide_and_short),
+        cmocka_unit_test(values),         cmocka_unit_test(depth),
+        cmocka_unit_test(texts),          cmocka_unit_test(handmade_tables),
+        cmocka_unit_test(random_tables),  cmocka_unit_test(contents),
+        cmocka_unit_test(skipped_lines),  cmocka_unit_test(limits),
+        cmocka_unit_test(wide_and_short),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
