@@ -1,6 +1,7 @@
 /* Values and rows as JSON text: the hot path of a load. */
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -72,6 +73,104 @@ void slc_store_encode_value(struct slc_buf *buf, const struct slc_column *column
         buf->len += (size_t)(write_value(to, column, row) - to);
 }
 
+/* ---- Numbers that come again ---- */
+
+/* A number of few values costs less to be looked up than to be printed. What it is
+ * after scaling does not matter, since it is looked up by its bits. */
+enum { MEMO_BITS = 10, MEMO_SLOTS = 1 << MEMO_BITS, MEMO_TEXT_BYTES = 24, MOST_MEMOS = 16 };
+
+struct memo_slot {
+    uint64_t bits;
+    char text[MEMO_TEXT_BYTES]; /* its last byte is the text's length; 0: nothing is here */
+};
+
+struct column_memo {
+    struct memo_slot *slots; /* MEMO_SLOTS of them, owned; NULL: none */
+    int64_t n_asked, n_found;
+    bool is_useless;
+};
+
+struct slc_row_memo {
+    int64_t n_columns;
+    int n_in_use;
+    struct column_memo columns[]; /* one a column of the rows */
+};
+
+static void memo_free(struct slc_row_memo *memo)
+{
+    for (int64_t i = 0; memo && i < memo->n_columns; i++)
+        free(memo->columns[i].slots);
+    free(memo);
+}
+
+/* Have one for the chunk's columns of fractions. Without memory there is none, and nothing
+ * is lost but time. */
+static void memo_begin(struct slc_encoded *out, const struct slc_chunk *chunk,
+                       const struct slc_row_layout *rows)
+{
+    struct slc_row_memo *memo = out->memo;
+
+    if (memo && memo->n_columns != rows->n_columns) {
+        memo_free(memo);
+        out->memo = memo = NULL;
+    }
+    if (!memo) {
+        out->memo = memo =
+            calloc(1, sizeof(*memo) + (size_t)rows->n_columns * sizeof(memo->columns[0]));
+        if (!memo)
+            return;
+        memo->n_columns = rows->n_columns;
+    }
+    for (int64_t i = 0; i < rows->n_columns && memo->n_in_use < MOST_MEMOS; i++) {
+        struct column_memo *column = &memo->columns[i];
+
+        if (chunk->columns[rows->columns[i]].type != SLC_TYPE_FLOAT64 || column->slots ||
+            column->is_useless)
+            continue;
+        column->slots = calloc(MEMO_SLOTS, sizeof(*column->slots));
+        memo->n_in_use += column->slots != NULL;
+    }
+}
+
+/* Those that most numbers were not found in go. */
+static void memo_end(struct slc_row_memo *memo)
+{
+    for (int64_t i = 0; memo && i < memo->n_columns; i++) {
+        struct column_memo *column = &memo->columns[i];
+
+        if (column->slots && 2 * column->n_found <= column->n_asked) {
+            free(column->slots);
+            column->slots = NULL;
+            column->is_useless = true;
+            memo->n_in_use--;
+        }
+        column->n_asked = column->n_found = 0;
+    }
+}
+
+static inline char *write_known(char *to, double value, struct column_memo *memo)
+{
+    struct memo_slot *slot;
+    uint64_t bits;
+    size_t len;
+
+    memcpy(&bits, &value, sizeof(bits));
+    slot = &memo->slots[bits * UINT64_C(0x9e3779b97f4a7c15) >> (64 - MEMO_BITS)];
+    memo->n_asked++;
+    if (slot->bits == bits && slot->text[MEMO_TEXT_BYTES - 1]) {
+        memo->n_found++;
+        memcpy(to, slot->text, MEMO_TEXT_BYTES);
+        return to + slot->text[MEMO_TEXT_BYTES - 1];
+    }
+    len = (size_t)(slc_write_double(to, value) - to);
+    if (len < MEMO_TEXT_BYTES) {
+        slot->bits = bits;
+        memcpy(slot->text, to, len);
+        slot->text[MEMO_TEXT_BYTES - 1] = (char)len;
+    }
+    return to + len;
+}
+
 /* ---- Rows ---- */
 
 size_t slc_row_bound(const struct slc_chunk *chunk, const struct slc_row_layout *rows, int64_t row,
@@ -97,13 +196,19 @@ size_t slc_row_bound(const struct slc_chunk *chunk, const struct slc_row_layout 
 }
 
 char *slc_row_write(char *to, const struct slc_chunk *chunk, const struct slc_row_layout *rows,
-                    int64_t row)
+                    int64_t row, struct slc_row_memo *memo)
 {
     *to++ = '[';
     for (int64_t i = 0; i < rows->n_columns; i++) {
+        const struct slc_column *column = &chunk->columns[rows->columns[i]];
+
         if (i > 0)
             *to++ = ',';
-        to = write_value(to, &chunk->columns[rows->columns[i]], row);
+        if (memo && memo->columns[i].slots && column->type == SLC_TYPE_FLOAT64 &&
+            slc_column_has(column, row) && isfinite(column->float64s[row]))
+            to = write_known(to, column->float64s[row], &memo->columns[i]);
+        else
+            to = write_value(to, column, row);
     }
     *to++ = ']';
     return to;
@@ -159,8 +264,11 @@ bool slc_store_encode(const struct slc_chunk *chunk, const struct slc_row_layout
         return slc_fail(error, SLC_ERR_INTERNAL, "a chunk without columns is encoded");
     if (rows->key_column >= 0 && !slc_row_check_keys(chunk, rows, error))
         return false;
-    return layout->encode(rows->load, rows, chunk, first_ordinal, out, error) &&
-           slc_encoded_check(out, error);
+    memo_begin(out, chunk, rows);
+    if (!layout->encode(rows->load, rows, chunk, first_ordinal, out, error))
+        return false;
+    memo_end(out->memo);
+    return slc_encoded_check(out, error);
 }
 
 void slc_encoded_release(struct slc_encoded *encoded)
@@ -173,5 +281,6 @@ void slc_encoded_release(struct slc_encoded *encoded)
     slc_buf_release(&encoded->key_ends);
     slc_buf_release(&encoded->record_numbers);
     slc_buf_release(&encoded->extra);
+    memo_free(encoded->memo);
     *encoded = (struct slc_encoded){0};
 }

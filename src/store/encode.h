@@ -9,9 +9,10 @@
 size_t slc_row_bound(const struct slc_chunk *chunk, const struct slc_row_layout *rows, int64_t row,
                      size_t *ret_raw);
 
-/* The JSON array of a row at `to`, which has room for its bound; returns the end. */
+/* The JSON array of a row at `to`, which has room for its bound; returns the end.
+ * `memo` is that of the encoded chunk that the row goes to; NULL: none. */
 char *slc_row_write(char *to, const struct slc_chunk *chunk, const struct slc_row_layout *rows,
-                    int64_t row);
+                    int64_t row, struct slc_row_memo *memo);
 
 /* The keys of the chunk's rows are there and of a length that can be noted
  * down. Errors: INTERNAL, LIMIT. */

@@ -447,7 +447,7 @@ static bool put_row(struct cache *cache, int64_t row, slc_layout_put *put, void 
     to = slc_buf_reserve(&cache->row, slc_row_bound(&cache->chunk, &cache->rows, row, NULL));
     if (!to)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out while rows were read");
-    cache->row.len = (size_t)(slc_row_write(to, &cache->chunk, &cache->rows, row) - to);
+    cache->row.len = (size_t)(slc_row_write(to, &cache->chunk, &cache->rows, row, NULL) - to);
     return put(context, key, slc_buf_view(&cache->row));
 }
 

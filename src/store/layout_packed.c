@@ -76,10 +76,11 @@ size_t slc_packed_row_bound(const struct slc_chunk *chunk, const struct slc_row_
 }
 
 char *slc_packed_write_value(char *to, const struct slc_chunk *chunk,
-                             const struct slc_row_layout *rows, int64_t row, size_t *guess)
+                             const struct slc_row_layout *rows, int64_t row,
+                             struct slc_row_memo *memo, size_t *guess)
 {
     char *text = to + *guess;
-    size_t len = (size_t)(slc_row_write(text, chunk, rows, row) - text);
+    size_t len = (size_t)(slc_row_write(text, chunk, rows, row, memo) - text);
 
     *guess = slc_listpack_header(len);
     return slc_listpack_wrap(to, text, len);
@@ -109,7 +110,8 @@ static char *write_entries(struct encoder *encoder, char *to, int64_t from, int6
         char *end = slc_write_int64(text, encoder->first_ordinal + row);
 
         to = slc_listpack_write(to, text, (size_t)(end - text));
-        to = slc_packed_write_value(to, encoder->chunk, encoder->rows, row, &encoder->guess);
+        to = slc_packed_write_value(to, encoder->chunk, encoder->rows, row, encoder->out->memo,
+                                    &encoder->guess);
     }
     return to;
 }

@@ -59,7 +59,7 @@ static size_t count_digits(size_t number)
 static char *write_row(struct encoder *encoder, char *to, int64_t row)
 {
     char *body = to + 1 + encoder->width_digits + 2;
-    char *end = slc_row_write(body, encoder->chunk, encoder->rows, row);
+    char *end = slc_row_write(body, encoder->chunk, encoder->rows, row, encoder->out->memo);
     size_t len = (size_t)(end - body), digits = count_digits(len);
 
     if (digits != encoder->width_digits) {

@@ -50,6 +50,7 @@ size_t slc_packed_row_bound(const struct slc_chunk *chunk, const struct slc_row_
 
 /* The row's JSON as an entry at `to`; `*guess` is the header's length of the one before. */
 char *slc_packed_write_value(char *to, const struct slc_chunk *chunk,
-                             const struct slc_row_layout *rows, int64_t row, size_t *guess);
+                             const struct slc_row_layout *rows, int64_t row,
+                             struct slc_row_memo *memo, size_t *guess);
 
 #endif

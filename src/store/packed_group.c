@@ -69,7 +69,7 @@ bool slc_packed_group_encode(const struct slc_store_load *load, const struct slc
             return slc_fail(error, SLC_ERR_MEMORY, "memory ran out while rows were encoded");
         record.bucket = (uint32_t)slc_packed_bucket(keys[row], packed->n_buckets);
         char *value = slc_listpack_write(entries, keys[row].data, keys[row].len);
-        char *end = slc_packed_write_value(value, chunk, rows, row, &guess);
+        char *end = slc_packed_write_value(value, chunk, rows, row, out->memo, &guess);
         if (end - entries > UINT32_MAX)
             return slc_fail(error, SLC_ERR_LIMIT, "a row is longer than 4 GB");
         record.key_bytes = (uint32_t)(value - entries);

@@ -72,6 +72,7 @@ struct slc_encoded {
     struct slc_buf key_ends;       /* uint32_t a row: end of its key in `keys` */
     struct slc_buf record_numbers; /* int64_t a command, for messages: data row of its first row */
     struct slc_buf extra;          /* what the layout needs besides; its own affair */
+    struct slc_row_memo *memo;     /* how numbers look that came before (encode.c); owned */
 };
 
 /* Encode rows of `chunk`. Every row's key must be there (rows without one were

@@ -193,6 +193,66 @@ static void lengths_of_all_widths(void **state)
     free(text);
 }
 
+/* Three columns of 500 rows: few values, none twice, and one that is of whole numbers in
+ * every second chunk. */
+static void numbers_of_a_chunk(struct slc_chunk *chunk, int turn)
+{
+    static const double few[] = {0.1,  -0.1, 0.0,      -0.0,     1.0 / 3, -1.2345678901234567e-300,
+                                 5e21, 7,    1e-7 / 3, INFINITY, 2.5};
+
+    assert_true(slc_chunk_begin(chunk, 3));
+    chunk->n_rows = 500;
+    add(chunk, 0, SLC_TYPE_FLOAT64);
+    add(chunk, 1, SLC_TYPE_FLOAT64);
+    add(chunk, 2, turn % 2 ? SLC_TYPE_INT64 : SLC_TYPE_FLOAT64);
+    chunk->columns[0].valid = slc_chunk_bitmap(chunk);
+    chunk->columns[0].valid[turn] = 5;
+    for (int row = 0; row < 500; row++) {
+        chunk->columns[0].float64s[row] = few[(row + turn) % 11];
+        chunk->columns[1].float64s[row] = (row + 500 * turn) * (1 / 2999.0);
+        if (turn % 2)
+            chunk->columns[2].int64s[row] = row % 5;
+        else
+            chunk->columns[2].float64s[row] = row % 5 * 0.3;
+    }
+}
+
+/* However often a number comes, and whatever came before it, it looks the same. */
+static void numbers_that_come_again(void **state)
+{
+    struct slc_row_layout layout = {.columns = all_columns,
+                                    .n_columns = 3,
+                                    .key_column = -1,
+                                    .staging_key = SLC_STR("s"),
+                                    .pairs_per_command = 500};
+    struct slc_encoded encoded = {0};
+    struct slc_chunk chunk = {0};
+    struct slc_error error;
+
+    (void)state;
+    for (int turn = 0; turn < 6; turn++) {
+        SLC_AUTO_BUF struct slc_buf row_text = {0};
+        const char *at;
+
+        numbers_of_a_chunk(&chunk, turn);
+        assert_ok(slc_store_encode(&chunk, &layout, 0, &encoded, &error), error);
+        at = slc_buf_text(&encoded.bytes);
+        for (int row = 0; row < 500; row++) {
+            slc_buf_clear(&row_text);
+            slc_buf_append_text(&row_text, "\r\n");
+            for (int i = 0; i < 3; i++) {
+                slc_buf_append_byte(&row_text, i == 0 ? '[' : ',');
+                slc_store_encode_value(&row_text, &chunk.columns[i], row);
+            }
+            slc_buf_append_text(&row_text, "]\r\n");
+            at = strstr(at, slc_buf_text(&row_text));
+            assert_non_null(at);
+        }
+    }
+    slc_encoded_release(&encoded);
+    slc_chunk_release(&chunk);
+}
+
 static void empty_chunk_and_missing_key(void **state)
 {
     struct slc_row_layout layout = {.columns = all_columns,
@@ -256,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_row_of_every_type),
         cmocka_unit_test(commands_by_pairs),
         cmocka_unit_test(lengths_of_all_widths),
+        cmocka_unit_test(numbers_that_come_again),
         cmocka_unit_test(empty_chunk_and_missing_key),
         cmocka_unit_test(names),
     };
