@@ -1,4 +1,4 @@
-/* The configuration itself: making, setting and reading values. */
+/* The configuration itself: making it, and setting values. */
 #include "config/internal.h"
 
 #include <assert.h>
@@ -8,43 +8,19 @@
 
 #include "base/utf8.h"
 
-struct setting {
-    struct slc_value value;
-    enum slc_origin origin;
-    char *where; /* owned; NULL for the default */
-    int load;
-    /* The value as it was written, where it has secrets from elsewhere in it:
-     * what may be shown. Owned; else NULL. */
-    char *written;
-    bool is_pending; /* the secrets are still to be put in */
-};
-
-struct column {
-    char *name; /* owned */
-    struct setting steps[SLC_COLUMN_STEPS];
-};
-
-struct slc_config {
-    struct setting *settings; /* one for each row of the table */
-    struct column **columns;  /* ordered by name; owned, each of them */
-    size_t column_count;
-    size_t column_capacity;
-    int loads;
-};
-
 /* ---- Making ----------------------------------------------------------- */
 
-static void setting_release(struct setting *setting)
+static void setting_release(struct slc_setting *setting)
 {
     slc_value_release(&setting->value);
     free(setting->where);
     free(setting->written);
-    *setting = (struct setting){0};
+    *setting = (struct slc_setting){0};
 }
 
-static bool setting_copy(const struct setting *from, struct setting *to)
+static bool setting_copy(const struct slc_setting *from, struct slc_setting *to)
 {
-    struct setting copy = {
+    struct slc_setting copy = {
         .origin = from->origin, .load = from->load, .is_pending = from->is_pending};
 
     if (!slc_value_copy(&from->value, &copy.value))
@@ -58,7 +34,7 @@ static bool setting_copy(const struct setting *from, struct setting *to)
     return true;
 }
 
-static void column_free(struct column *column)
+static void column_free(struct slc_config_column *column)
 {
     if (!column)
         return;
@@ -120,9 +96,9 @@ struct slc_config *slc_config_new(void)
     return config;
 }
 
-static struct column *column_clone(const struct column *from)
+static struct slc_config_column *column_clone(const struct slc_config_column *from)
 {
-    struct column *to = calloc(1, sizeof(*to));
+    struct slc_config_column *to = calloc(1, sizeof(*to));
 
     if (!to)
         return NULL;
@@ -148,7 +124,7 @@ struct slc_config *slc_config_clone(const struct slc_config *from)
     for (size_t i = 0; i < slc_option_count(); i++)
         if (!setting_copy(&from->settings[i], &to->settings[i]))
             goto failed;
-    to->columns = calloc(from->column_count + 1, sizeof(struct column *));
+    to->columns = calloc(from->column_count + 1, sizeof(struct slc_config_column *));
     if (!to->columns)
         goto failed;
     to->column_capacity = from->column_count + 1;
@@ -250,7 +226,7 @@ static bool parse_input(const struct slc_option *option, struct slc_str key, str
     return slc_config_blame(error, source, "%s", inner.message);
 }
 
-static bool setting_put(struct setting *setting, const struct slc_option *option,
+static bool setting_put(struct slc_setting *setting, const struct slc_option *option,
                         struct slc_str key, struct slc_input input, const struct slc_source *source,
                         struct slc_error *error)
 {
@@ -274,43 +250,23 @@ static bool setting_put(struct setting *setting, const struct slc_option *option
         return no_memory(error);
     }
     setting_release(setting);
-    *setting = (struct setting){.value = value,
-                                .origin = source->origin,
-                                .where = where,
-                                .load = source->load,
-                                .is_pending = is_pending};
+    *setting = (struct slc_setting){.value = value,
+                                    .origin = source->origin,
+                                    .where = where,
+                                    .load = source->load,
+                                    .is_pending = is_pending};
     return true;
 }
 
-/* The place of `name` in the ordered columns; true when it is there. */
-static bool find_column(const struct slc_config *config, struct slc_str name, size_t *ret_place)
+static struct slc_config_column *insert_column(struct slc_config *config, struct slc_str name,
+                                               size_t place)
 {
-    size_t low = 0, high = config->column_count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = slc_str_cmp(slc_str_from(config->columns[middle]->name), name);
-
-        if (order == 0) {
-            *ret_place = middle;
-            return true;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *ret_place = low;
-    return false;
-}
-
-static struct column *insert_column(struct slc_config *config, struct slc_str name, size_t place)
-{
-    struct column *column;
+    struct slc_config_column *column;
 
     if (config->column_count == config->column_capacity) {
         size_t capacity = 2 * config->column_capacity + 8;
-        struct column **columns = realloc(config->columns, capacity * sizeof(struct column *));
+        struct slc_config_column **columns =
+            realloc(config->columns, capacity * sizeof(struct slc_config_column *));
 
         if (!columns)
             return NULL;
@@ -326,7 +282,7 @@ static struct column *insert_column(struct slc_config *config, struct slc_str na
         return NULL;
     }
     memmove(config->columns + place + 1, config->columns + place,
-            (config->column_count - place) * sizeof(struct column *));
+            (config->column_count - place) * sizeof(struct slc_config_column *));
     config->columns[place] = column;
     config->column_count++;
     return column;
@@ -348,7 +304,7 @@ static bool put_column(struct slc_config *config, struct slc_str key, struct slc
     const char *dot = last_dot(key, prefix);
     struct slc_str name, step_name;
     enum slc_column_step step;
-    struct column *column;
+    struct slc_config_column *column;
     size_t place;
 
     if (!dot || dot == key.data + prefix)
@@ -363,7 +319,7 @@ static bool put_column(struct slc_config *config, struct slc_str key, struct slc
                                 "impute_value, scale, scale_min, scale_max, scale_clip, "
                                 "json_repair, downcast and drop",
                                 SLC_STR_ARG(key), SLC_STR_ARG(step_name));
-    if (find_column(config, name, &place)) {
+    if (slc_config_find_column(config, name, &place)) {
         column = config->columns[place];
     } else {
         if (config->column_count >= SLC_CONFIG_COLUMNS)
@@ -532,8 +488,9 @@ bool slc_config_check(const struct slc_config *config, struct slc_error *error)
 
 /* ---- Secrets ---------------------------------------------------------- */
 
-static bool resolve(struct setting *setting, const struct slc_option *option, struct slc_str key,
-                    const struct slc_config_secrets *secrets, struct slc_error *error)
+static bool resolve(struct slc_setting *setting, const struct slc_option *option,
+                    struct slc_str key, const struct slc_config_secrets *secrets,
+                    struct slc_error *error)
 {
     struct slc_value value;
     struct slc_error why = {0};
@@ -569,178 +526,4 @@ bool slc_config_put_secrets(struct slc_config *config, const struct slc_config_s
                 return false;
         }
     return true;
-}
-
-/* ---- Reading ---------------------------------------------------------- */
-
-static const struct setting *setting_of(const struct slc_config *config, const char *key)
-{
-    for (size_t i = 0; i < slc_option_count(); i++)
-        if (strcmp(slc_option_at(i)->key, key) == 0 &&
-            !(slc_option_at(i)->flags & SLC_OPTION_PER_COLUMN))
-            return &config->settings[i];
-    abort(); /* a key that is not in the table is a fault in the program */
-}
-
-static const struct slc_value *value_of(const struct slc_config *config, const char *key,
-                                        unsigned kinds)
-{
-    const struct setting *setting = setting_of(config, key);
-    const struct slc_option *option = slc_option_at((size_t)(setting - config->settings));
-
-    assert((1u << option->kind) & kinds);
-    (void)option;
-    (void)kinds;
-    return &setting->value;
-}
-
-const char *slc_config_text(const struct slc_config *config, const char *key)
-{
-    return value_of(config, key, 1u << SLC_OPTION_TEXT | 1u << SLC_OPTION_ENUM)->text;
-}
-
-int64_t slc_config_int(const struct slc_config *config, const char *key)
-{
-    return value_of(config, key, 1u << SLC_OPTION_INT)->integer;
-}
-
-double slc_config_number(const struct slc_config *config, const char *key)
-{
-    return value_of(config, key, 1u << SLC_OPTION_NUMBER)->number;
-}
-
-bool slc_config_bool(const struct slc_config *config, const char *key)
-{
-    return value_of(config, key, 1u << SLC_OPTION_BOOL)->integer != 0;
-}
-
-int slc_config_choice(const struct slc_config *config, const char *key)
-{
-    return (int)value_of(config, key, 1u << SLC_OPTION_ENUM)->integer;
-}
-
-bool slc_config_is(const struct slc_config *config, const char *key, const char *choice)
-{
-    const struct slc_value *value =
-        value_of(config, key, 1u << SLC_OPTION_ENUM | 1u << SLC_OPTION_CHARACTER);
-    const struct slc_option *option = slc_option_find(slc_str_from(key));
-    bool known = false;
-
-    for (size_t i = 0; option->choices && option->choices[i]; i++)
-        known = known || strcmp(option->choices[i], choice) == 0;
-    assert(known);
-    (void)known;
-    return strcmp(value->text, choice) == 0;
-}
-
-char slc_config_character(const struct slc_config *config, const char *key)
-{
-    return (char)value_of(config, key, 1u << SLC_OPTION_CHARACTER)->integer;
-}
-
-int64_t slc_config_bytes(const struct slc_config *config, const char *key)
-{
-    return value_of(config, key, 1u << SLC_OPTION_SIZE)->integer;
-}
-
-double slc_config_seconds(const struct slc_config *config, const char *key)
-{
-    return value_of(config, key, 1u << SLC_OPTION_DURATION)->seconds;
-}
-
-struct slc_config_rate slc_config_rate(const struct slc_config *config, const char *key)
-{
-    const struct slc_value *value = value_of(config, key, 1u << SLC_OPTION_RATE);
-
-    return (struct slc_config_rate){.count = value->integer,
-                                    .period_seconds = (int64_t)value->seconds};
-}
-
-size_t slc_config_list(const struct slc_config *config, const char *key,
-                       const char *const **ret_items)
-{
-    const struct slc_value *value = value_of(config, key, 1u << SLC_OPTION_LIST);
-
-    *ret_items = (const char *const *)value->items;
-    return value->item_count;
-}
-
-enum slc_origin slc_config_origin(const struct slc_config *config, const char *key)
-{
-    return setting_of(config, key)->origin;
-}
-
-const char *slc_config_where(const struct slc_config *config, const char *key)
-{
-    const struct setting *setting = setting_of(config, key);
-
-    return setting->where ? setting->where : "default";
-}
-
-void slc_config_show(const struct slc_config *config, const struct slc_option *option,
-                     struct slc_buf *buf)
-{
-    const struct setting *setting = setting_of(config, option->key);
-
-    slc_value_show(option, slc_str_from(setting->written ? setting->written : setting->value.text),
-                   buf);
-}
-
-const char *slc_config_column(const struct slc_config *config, struct slc_str name,
-                              const char *step)
-{
-    enum slc_column_step known = slc_column_step_find(slc_str_from(step));
-    size_t place;
-
-    assert(known != SLC_COLUMN_STEPS);
-    if (!find_column(config, name, &place))
-        return NULL;
-    return config->columns[place]->steps[known].value.text;
-}
-
-const char *slc_config_column_shown(const struct slc_config *config, size_t i,
-                                    enum slc_column_step step)
-{
-    const struct setting *setting = &config->columns[i]->steps[step];
-
-    assert(i < config->column_count && step < SLC_COLUMN_STEPS);
-    return setting->written ? setting->written : setting->value.text;
-}
-
-size_t slc_config_column_count(const struct slc_config *config)
-{
-    return config->column_count;
-}
-
-const char *slc_config_column_name(const struct slc_config *config, size_t i)
-{
-    assert(i < config->column_count);
-    return config->columns[i]->name;
-}
-
-const char *slc_config_column_value(const struct slc_config *config, size_t i,
-                                    enum slc_column_step step)
-{
-    assert(i < config->column_count && step < SLC_COLUMN_STEPS);
-    return config->columns[i]->steps[step].value.text;
-}
-
-int slc_config_column_choice(const struct slc_config *config, size_t i, enum slc_column_step step)
-{
-    assert(i < config->column_count && step < SLC_COLUMN_STEPS && step != SLC_COLUMN_IMPUTE_VALUE &&
-           slc_column_step_option(step)->kind != SLC_OPTION_NUMBER);
-    if (!config->columns[i]->steps[step].value.text)
-        return -1;
-    return (int)config->columns[i]->steps[step].value.integer;
-}
-
-double slc_config_column_number(const struct slc_config *config, size_t i,
-                                enum slc_column_step step, double general)
-{
-    const struct slc_value *value;
-
-    assert(i < config->column_count && step < SLC_COLUMN_STEPS &&
-           slc_column_step_option(step)->kind == SLC_OPTION_NUMBER);
-    value = &config->columns[i]->steps[step].value;
-    return value->text ? value->number : general;
 }

@@ -56,6 +56,36 @@ struct slc_source {
     int load;         /* FILE: which load, to find keys that are set twice */
 };
 
+/* What an option, or a step of a column, is set to. */
+struct slc_setting {
+    struct slc_value value;
+    enum slc_origin origin;
+    char *where; /* owned; NULL for the default */
+    int load;
+    /* The value as it was written, where it has secrets from elsewhere in it:
+     * what may be shown. Owned; else NULL. */
+    char *written;
+    bool is_pending; /* the secrets are still to be put in */
+};
+
+struct slc_config_column {
+    char *name; /* owned */
+    struct slc_setting steps[SLC_COLUMN_STEPS];
+};
+
+struct slc_config {
+    struct slc_setting *settings;       /* one for each row of the table */
+    struct slc_config_column **columns; /* ordered by name; owned, each of them */
+    size_t column_count;
+    size_t column_capacity;
+    int loads;
+};
+
+/* The place of `name` in the ordered columns; true when it is there, else it is
+ * where it would be. */
+bool slc_config_find_column(const struct slc_config *config, struct slc_str name,
+                            size_t *ret_place);
+
 /* A value on its way in: one text, or the items of a list. */
 struct slc_input {
     struct slc_str text;
