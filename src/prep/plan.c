@@ -19,11 +19,10 @@ enum { N_STEPS = sizeof(steps) / sizeof(steps[0]) };
 
 /* ---- fit --------------------------------------------------------------------- */
 
-static bool begin_column(const struct slc_field *field, struct slc_arena *arena,
-                         struct slc_column_plan *column)
+struct slc_column_plan slc_column_plan_as_is(const struct slc_field *field)
 {
-    *column = (struct slc_column_plan){
-        .name = slc_arena_copy(arena, field->name),
+    return (struct slc_column_plan){
+        .name = field->name,
         .in_type = field->type,
         .out_type = field->type,
         .impute = SLC_IMPUTE_NONE,
@@ -34,13 +33,14 @@ static bool begin_column(const struct slc_field *field, struct slc_arena *arena,
         .divisor = 1.0,
         .fit_is_exact = true,
     };
-    return column->name.data != NULL;
 }
 
 static bool fit_column(const struct slc_fit *fit, struct slc_column_plan *column,
                        struct slc_error *error)
 {
-    if (!begin_column(&fit->schema->fields[fit->at], fit->arena, column))
+    *column = slc_column_plan_as_is(&fit->schema->fields[fit->at]);
+    column->name = slc_arena_copy(fit->arena, column->name);
+    if (!column->name.data)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out while a plan was fitted");
     column->is_index = fit->at == fit->options->index_column;
     if (column->is_index)

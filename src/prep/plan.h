@@ -93,6 +93,9 @@ struct slc_column_plan {
     bool fit_is_exact;              /* no sketch went into the parameters */
 };
 
+/* A column of which nothing is changed; its name is the field's. */
+struct slc_column_plan slc_column_plan_as_is(const struct slc_field *field);
+
 struct slc_plan {
     int64_t n_columns;
     struct slc_column_plan *columns; /* one a field of the schema, in its order */

@@ -203,22 +203,10 @@ static void bind_field(const struct slc_plan *plan, const struct slc_field *fiel
         *ret = plan->columns[column];
         return;
     }
-    *ret = (struct slc_column_plan){
-        .name = field->name,
-        .in_type = field->type,
-        .out_type = field->type,
-        .is_index = is_index,
-        .dropped = is_index      ? SLC_KEPT
-                   : column >= 0 ? plan->columns[column].dropped
-                                 : SLC_DROPPED_BY_OPTION,
-        .impute = SLC_IMPUTE_NONE,
-        .scale = SLC_SCALE_NONE,
-        .downcast = SLC_DOWNCAST_OFF,
-        .range_max = 1.0,
-        .multiplier = 1.0,
-        .divisor = 1.0,
-        .fit_is_exact = true,
-    };
+    *ret = slc_column_plan_as_is(field);
+    ret->is_index = is_index;
+    if (!is_index)
+        ret->dropped = column >= 0 ? plan->columns[column].dropped : SLC_DROPPED_BY_OPTION;
 }
 
 static bool bind(const struct slc_plan *plan, const struct slc_schema *schema, int64_t index,
