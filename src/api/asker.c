@@ -85,7 +85,10 @@ void slc_api_asker_before_wait(void *companion, int *fd, short *events, int64_t 
 {
     struct slc_api_asker *asker = companion;
 
-    slc_api_send_gathered(asker);
+    /* What comes while an answer is under way goes together, when that is there: on a
+     * busy server one round trip serves dozens of calls. */
+    if (!slc_redis_lane_is_waiting(asker->lane))
+        slc_api_send_gathered(asker);
     slc_redis_lane_send(asker->lane);
     slc_redis_pool_give(asker->api->options.lanes, slc_redis_lane_take_broken(asker->lane));
     slc_redis_lane_wants(asker->lane, fd, events, deadline_usec);

@@ -345,8 +345,8 @@ void slc_api_v1_row(struct slc_http_request *request, struct slc_http_response *
 
     if (!slc_api_check_replica(api, name, response))
         return;
-    if (atomic_load_explicit(word_of(api, name, &bit), memory_order_relaxed) & bit)
-        read_row(api, name, key, response);
-    else
+    if (!(atomic_load_explicit(word_of(api, name, &bit), memory_order_relaxed) & bit))
         ask(api, request, response, true, name, key);
+    else if (!slc_http_call_later(request))
+        read_row(api, name, key, response);
 }

@@ -25,7 +25,7 @@
         }                                                                                          \
     }
 #define ABOUT(...)                                                                                 \
-    &(const struct slc_route_about)                                                                \
+    .about = &(const struct slc_route_about)                                                       \
     {                                                                                              \
         __VA_ARGS__                                                                                \
     }
@@ -82,7 +82,8 @@ static const struct slc_route routes[] = {
     {SLC_HTTP_GET, "/getRegisteredReplics", SLC_ACCESS_SESSION, true, slc_api_get_registered_replics, NULL,
      "Name the registered replicas, newest first",
      ABOUT(.id = "getRegisteredReplics", COMPATIBLE, .needs_peer = true,
-           .answers = ANSWERS(JSON(200, "ReplicaNames", NULL)))},
+           .answers = ANSWERS(JSON(200, "ReplicaNames", NULL))),
+     .prompt = true},
     {SLC_HTTP_POST, "/getTopNFromReplica", SLC_ACCESS_SESSION, true, slc_api_get_top_n, NULL,
      "The first rows of a replica, in load order",
      ABOUT(.id = "getTopNFromReplica", COMPATIBLE, .needs_peer = true,
@@ -144,7 +145,8 @@ static const struct slc_route routes[] = {
            .params = PARAMS(NAME_IN_PATH,
                             {.name = "key", .place = SLC_IN_PATH, .min = 1, .max = SLC_API_KEY_MAX_CHARS,
                              .about = "The row's key, percent-encoded: a slash in it is %2F"}),
-           .answers = ANSWERS(JSON(200, "Row", NULL), JSON(404, "Error", "There is no such replica or row")))},
+           .answers = ANSWERS(JSON(200, "Row", NULL), JSON(404, "Error", "There is no such replica or row"))),
+     .prompt = true},
 
     {SLC_HTTP_GET, "/v1/tickets", SLC_ACCESS_SESSION, true, slc_api_v1_tickets, NULL,
      "The tickets of the stream directory, newest first",
@@ -181,7 +183,7 @@ static const struct slc_route routes[] = {
 
     {SLC_HTTP_GET, "/healthz", SLC_ACCESS_OPEN, false, slc_api_healthz, NULL,
      "The process is alive",
-     ABOUT(.id = "getHealth", SERVICE, .answers = ANSWERS(JSON(200, "Health", NULL)))},
+     ABOUT(.id = "getHealth", SERVICE, .answers = ANSWERS(JSON(200, "Health", NULL))), .prompt = true},
     {SLC_HTTP_GET, "/readyz", SLC_ACCESS_OPEN, false, slc_api_readyz, NULL,
      "Redis and the stream directory are there",
      ABOUT(.id = "getReadiness", SERVICE,

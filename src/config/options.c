@@ -157,7 +157,9 @@ static const struct slc_option options[] = {
      .default_text = "4",
      .min = 1,
      .max = 256,
-     .help = "How many threads each of them has."},
+     .help =
+         "How many threads each of them has: for connections (as many as there are processors for "
+         "all workers together, at most half), and for calls that wait."},
     {.key = "http.max_body_bytes",
      .kind = SLC_OPTION_SIZE,
      .default_text = "64KiB",

@@ -70,7 +70,8 @@ static struct MHD_Response *make_response(struct slc_exchange *exchange)
         response->stream = NULL;
         return made;
     }
-    slc_http_negotiate(&exchange->request, response);
+    if (!exchange->negotiated)
+        slc_http_negotiate(&exchange->request, response);
     body = slc_buf_steal(&response->body, &len);
     if (!body)
         return NULL;
@@ -135,25 +136,6 @@ static enum MHD_Result take_body(struct slc_exchange *exchange, const char *data
     return exchange->body.failed ? MHD_NO : MHD_YES;
 }
 
-/* Run the handler; true when it has put the request aside. From then on another
- * thread may complete it, but libmicrohttpd comes back to it only on this
- * thread. */
-static bool handle(struct slc_exchange *exchange)
-{
-    struct slc_http_request *request = &exchange->request;
-
-    exchange->handled = true;
-    exchange->pending = slc_pending_new(exchange->loop, exchange->connection,
-                                        exchange->client ? exchange->client->fd : -1);
-    if (!exchange->pending) {
-        slc_http_detail(&exchange->response, 500, slc_http_reason(500));
-        return false;
-    }
-    request->body = slc_buf_view(&exchange->body);
-    request->route->handler(request, &exchange->response, exchange->server->options.context);
-    return exchange->suspended;
-}
-
 static void answer_stopping(struct slc_http_response *response)
 {
     slc_http_response_release(response);
@@ -165,31 +147,23 @@ void *slc_http_request_companion(const struct slc_http_request *request)
 {
     const struct slc_exchange *exchange = request->exchange;
 
-    return exchange ? exchange->loop->companion : NULL;
+    return exchange && !exchange->in_crew ? exchange->loop->companion : NULL;
 }
 
-struct slc_http_pending *slc_http_suspend(struct slc_http_request *request)
+/* ---- Waiting for the answer ---------------------------------------------- */
+
+/* On the list of those that wait. */
+static void enlist(struct slc_exchange *exchange)
 {
-    struct slc_exchange *exchange = request->exchange;
     struct slc_http_loop *loop = exchange->loop;
 
-    if (loop->abandoned) {
-        slc_pending_refuse(exchange->pending);
-        exchange->close = true;
-        answer_stopping(&exchange->response);
-        return exchange->pending;
-    }
-    exchange->suspended = exchange->parked = true;
-    exchange->suspended_usec = loop->now_usec;
+    exchange->suspended = true;
     exchange->next = loop->suspended;
     exchange->previous = NULL;
     if (exchange->next)
         exchange->next->previous = exchange;
     loop->suspended = exchange;
-    loop->parked++;
     atomic_fetch_add(&exchange->server->suspended, 1);
-    slc_pending_park(exchange->pending);
-    return exchange->pending;
 }
 
 /* It waits no longer: off the list. */
@@ -209,6 +183,100 @@ static void unlist(struct slc_exchange *exchange)
     exchange->parked = false;
     if (atomic_fetch_sub(&server->suspended, 1) == 1 && atomic_load(&server->draining))
         slc_server_changed(server);
+}
+
+struct slc_http_pending *slc_http_suspend(struct slc_http_request *request)
+{
+    struct slc_exchange *exchange = request->exchange;
+    struct slc_http_loop *loop = exchange->loop;
+
+    if (exchange->in_crew) { /* it is already; only who answers is somebody else */
+        exchange->deferred = true;
+        slc_pending_ref(exchange->pending);
+        return exchange->pending;
+    }
+    if (loop->abandoned) {
+        slc_pending_refuse(exchange->pending);
+        exchange->close = true;
+        answer_stopping(&exchange->response);
+        return exchange->pending;
+    }
+    enlist(exchange);
+    exchange->parked = true;
+    exchange->suspended_usec = loop->now_usec;
+    loop->parked++;
+    slc_pending_park(exchange->pending);
+    return exchange->pending;
+}
+
+bool slc_http_call_later(struct slc_http_request *request)
+{
+    struct slc_exchange *exchange = request->exchange;
+
+    if (!exchange || exchange->in_crew || !exchange->server->crew)
+        return false;
+    exchange->call_later = true;
+    return true;
+}
+
+void slc_exchange_handle(struct slc_exchange *exchange)
+{
+    struct slc_http_request *request = &exchange->request;
+    struct slc_http_response response = {0};
+
+    /* The server stops, and its client is told that nothing was done. */
+    if (slc_pending_try(exchange->pending, &response) == SLC_PENDING_ABANDONED) {
+        slc_pending_let_go(exchange->pending, NULL);
+        return;
+    }
+    request->route->handler(request, &response, exchange->server->options.context);
+    if (exchange->deferred) {
+        slc_http_response_release(&response);
+        slc_pending_let_go(exchange->pending, NULL);
+        return;
+    }
+    if (!response.body.failed && !response.stream) {
+        slc_http_negotiate(request, &response);
+        exchange->negotiated = true;
+    }
+    slc_pending_let_go(exchange->pending, &response);
+}
+
+static bool give_to_crew(struct slc_exchange *exchange)
+{
+    if (exchange->loop->abandoned) {
+        exchange->close = true;
+        answer_stopping(&exchange->response);
+        return false;
+    }
+    enlist(exchange);
+    exchange->in_crew = true;
+    slc_pending_hold(exchange->pending);
+    slc_crew_put(exchange->server->crew, exchange);
+    return true;
+}
+
+/* Run the handler, or have it run; true when the request waits for its answer. From
+ * then on another thread may complete it, but libmicrohttpd comes back to it only on
+ * this thread. */
+static bool handle(struct slc_exchange *exchange)
+{
+    struct slc_http_request *request = &exchange->request;
+
+    exchange->handled = true;
+    exchange->pending = slc_pending_new(exchange->loop, exchange->connection,
+                                        exchange->client ? exchange->client->fd : -1);
+    if (!exchange->pending) {
+        slc_http_detail(&exchange->response, 500, slc_http_reason(500));
+        return false;
+    }
+    request->body = slc_buf_view(&exchange->body);
+    if (exchange->server->crew && !request->route->prompt)
+        return give_to_crew(exchange);
+    request->route->handler(request, &exchange->response, exchange->server->options.context);
+    if (exchange->call_later)
+        return give_to_crew(exchange);
+    return exchange->suspended;
 }
 
 /* libmicrohttpd asks for one that was put aside. */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "http/connections.h"
+#include "http/crew.h"
 #include "http/loop.h"
 #include "http/pending.h"
 #include "http/server.h"
@@ -33,9 +34,14 @@ struct slc_exchange {
     bool close;             /* the connection cannot go on after the answer */
     bool handled;           /* the handler has run */
     bool suspended;         /* and has put the request aside, */
-    bool parked;            /* its connection still awake */
+    bool parked;            /* its connection still awake; */
+    bool in_crew;           /* or it is handled by another thread, */
+    bool deferred;          /* which will answer later */
+    bool call_later;        /* its handler wants to be called where it may wait */
+    bool negotiated;        /* slc_http_negotiate() has been called */
     int64_t suspended_usec; /* since then; monotonic */
     struct slc_exchange *previous, *next; /* among the suspended ones of its loop */
+    struct slc_exchange *next_task;       /* of the crew's */
 };
 
 struct slc_http_server {
@@ -56,8 +62,9 @@ struct slc_http_server {
     pthread_mutex_t lock;            /* of what follows */
     pthread_cond_t changed;          /* while draining: one of the counts */
     struct slc_http_stream *streams; /* a list */
+    struct slc_crew *crew;           /* NULL: handlers run where the connections are */
     size_t loop_count;
-    struct slc_http_loop loops[]; /* options.threads of them */
+    struct slc_http_loop loops[]; /* options.loops of them */
 };
 
 /* Tell whoever waits in slc_http_server_stop(). */
@@ -77,6 +84,9 @@ enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connec
                                         void **exchange);
 void slc_exchange_on_end(void *cls, struct MHD_Connection *connection, void **exchange,
                          enum MHD_RequestTerminationCode how);
+
+/* Run the handler of a request that was given to the crew. */
+void slc_exchange_handle(struct slc_exchange *exchange);
 
 /* exchange_begin.c: look at the headers: id, route, client, rate limit, access,
  * size of the body. May decide. */

@@ -11,7 +11,8 @@ struct slc_http_pending {
     pthread_mutex_t lock;
     unsigned references;
     enum slc_pending_state state;
-    bool asleep; /* WAITING, and the connection is suspended */
+    bool asleep; /* the connection is suspended */
+    bool held;   /* and stays so for now */
     struct slc_http_loop *loop;
     struct MHD_Connection *connection;
     int fd;
@@ -81,6 +82,23 @@ bool slc_pending_sleep(struct slc_http_pending *pending)
     return waits;
 }
 
+void slc_pending_hold(struct slc_http_pending *pending)
+{
+    pthread_mutex_lock(&pending->lock);
+    pending->references++;
+    pending->state = SLC_PENDING_WAITING;
+    pending->asleep = pending->held = true;
+    MHD_suspend_connection(pending->connection);
+    pthread_mutex_unlock(&pending->lock);
+}
+
+void slc_pending_ref(struct slc_http_pending *pending)
+{
+    pthread_mutex_lock(&pending->lock);
+    pending->references++;
+    pthread_mutex_unlock(&pending->lock);
+}
+
 void slc_pending_refuse(struct slc_http_pending *pending)
 {
     pthread_mutex_lock(&pending->lock);
@@ -89,11 +107,12 @@ void slc_pending_refuse(struct slc_http_pending *pending)
     pthread_mutex_unlock(&pending->lock);
 }
 
-/* While the lock is held and the state was WAITING the connection and its thread
- * are there: the exchange ends with slc_pending_end(). */
-static void wake(struct slc_http_pending *pending, bool answered)
+/* While the lock is held and the state was WAITING, or it was held, the connection
+ * and its thread are there: the exchange ends with slc_pending_end(). */
+static void wake(struct slc_http_pending *pending)
 {
-    pending->state = answered ? SLC_PENDING_ANSWERED : SLC_PENDING_ABANDONED;
+    if (pending->held)
+        return;
     if (pending->asleep)
         MHD_resume_connection(pending->connection);
     pending->asleep = false;
@@ -103,8 +122,10 @@ static void wake(struct slc_http_pending *pending, bool answered)
 void slc_pending_abandon(struct slc_http_pending *pending)
 {
     pthread_mutex_lock(&pending->lock);
-    if (pending->state == SLC_PENDING_WAITING)
-        wake(pending, false);
+    if (pending->state == SLC_PENDING_WAITING) {
+        pending->state = SLC_PENDING_ABANDONED;
+        wake(pending);
+    }
     pthread_mutex_unlock(&pending->lock);
 }
 
@@ -121,6 +142,21 @@ enum slc_pending_state slc_pending_try(struct slc_http_pending *pending,
     return state;
 }
 
+/* With the lock held; `response` NULL answers 500. */
+static void answer(struct slc_http_pending *pending, struct slc_http_response *response)
+{
+    if (pending->state != SLC_PENDING_WAITING) {
+        slc_http_response_release(response);
+        return;
+    }
+    if (response)
+        slc_http_response_move(&pending->response, response);
+    else
+        slc_http_detail(&pending->response, 500, slc_http_reason(500));
+    pending->state = SLC_PENDING_ANSWERED;
+    wake(pending);
+}
+
 void slc_http_complete(struct slc_http_pending *pending, struct slc_http_response *response)
 {
     if (!pending) {
@@ -128,15 +164,18 @@ void slc_http_complete(struct slc_http_pending *pending, struct slc_http_respons
         return;
     }
     pthread_mutex_lock(&pending->lock);
-    if (pending->state == SLC_PENDING_WAITING) {
-        if (response)
-            slc_http_response_move(&pending->response, response);
-        else
-            slc_http_detail(&pending->response, 500, slc_http_reason(500));
-        wake(pending, true);
-    } else {
-        slc_http_response_release(response);
-    }
+    answer(pending, response);
+    unlock_and_drop(pending);
+}
+
+void slc_pending_let_go(struct slc_http_pending *pending, struct slc_http_response *response)
+{
+    pthread_mutex_lock(&pending->lock);
+    if (response)
+        answer(pending, response);
+    pending->held = false;
+    if (pending->state != SLC_PENDING_WAITING)
+        wake(pending);
     unlock_and_drop(pending);
 }
 

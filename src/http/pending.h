@@ -28,6 +28,18 @@ void slc_pending_park(struct slc_http_pending *pending);
  * when it was suspended. On the connection's thread. */
 bool slc_pending_sleep(struct slc_http_pending *pending);
 
+/* Wait, the connection suspended, while a handler runs on another thread: whatever
+ * becomes of it meanwhile, the connection wakes only when that has returned. Adds a
+ * reference, the other thread's. On the connection's thread. */
+void slc_pending_hold(struct slc_http_pending *pending);
+
+/* The handler that was waited for calls for later: one more reference. */
+void slc_pending_ref(struct slc_http_pending *pending);
+
+/* And has returned, with an answer (moved), or NULL: somebody else has it. Gives the
+ * reference up. */
+void slc_pending_let_go(struct slc_http_pending *pending, struct slc_http_response *response);
+
 /* Never wait: the answer will be dropped. Adds a reference just the same. */
 void slc_pending_refuse(struct slc_http_pending *pending);
 

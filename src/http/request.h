@@ -70,7 +70,13 @@ struct slc_str slc_http_request_part(const struct slc_http_request *request, con
  * memory ran out. */
 struct slc_params *slc_http_request_params(struct slc_http_request *request);
 
-/* The companion of the thread that the handler runs on (server.h); NULL: none. */
+/* For the handler of a prompt route (http/router.h) that finds that it has to wait.
+ * True: it is on a thread with connections, and returns at once; it is called again
+ * on one that may wait. False: it is on such a one. */
+bool slc_http_call_later(struct slc_http_request *request);
+
+/* The companion of the thread that the handler runs on (server.h); NULL: none,
+ * as on a thread without connections. */
 void *slc_http_request_companion(const struct slc_http_request *request);
 
 struct slc_http_pending;

@@ -29,8 +29,8 @@ enum slc_access {
 
 enum { SLC_ROUTE_SEGMENTS_MAX = 16, SLC_ROUTE_PARTS_MAX = 4 };
 
-/* Makes the answer. It runs on a server thread, so it must not take long: what
- * takes long suspends the request (http/request.h) and answers later.
+/* Makes the answer. It may wait for a moment; what takes long suspends the request
+ * (http/request.h) and answers later.
  * `context` is the one given to the server. `response` comes empty (200). */
 #define SLC_HTTP_HANDLER(name)                                                                     \
     void name(struct slc_http_request *request, struct slc_http_response *response, void *context)
@@ -48,6 +48,8 @@ struct slc_route {
     const char *blocked_body;
     const char *summary;                 /* one line for people, may be NULL */
     const struct slc_route_about *about; /* the server does not look at it; may be NULL */
+    /* Its handler never waits, and is run by the thread that has the connection. */
+    bool prompt;
 };
 
 struct slc_router;

@@ -192,9 +192,11 @@ static void fill_defaults(struct slc_http_server_options *options)
         options->threads = THREADS_DEFAULT;
     if (!options->connections_max)
         options->connections_max = CONNECTIONS_DEFAULT;
-    /* libmicrohttpd shares them out among the threads */
-    if (options->connections_max < options->threads)
-        options->connections_max = options->threads;
+    if (!options->loops || options->loops > options->threads)
+        options->loops = options->threads;
+    /* they are shared out among the loops */
+    if (options->connections_max < options->loops)
+        options->connections_max = options->loops;
     if (!options->idle_timeout_sec)
         options->idle_timeout_sec = IDLE_DEFAULT_SEC;
     if (!options->body_max_bytes)
@@ -230,6 +232,7 @@ static bool init_locks(struct slc_http_server *server)
 
 static void free_server(struct slc_http_server *server)
 {
+    slc_crew_stop(server->crew);
     if (server->listen_fd >= 0)
         close(server->listen_fd);
     slc_connections_free(server->connections);
@@ -261,14 +264,19 @@ static void end_loops(struct slc_http_server *server)
         slc_loop_join(&server->loops[i]);
 }
 
-/* The connections are shared out among the threads. */
+/* The connections are shared out among the loops. */
 static bool start_loops(struct slc_http_server *server, struct slc_error *error)
 {
     const struct slc_http_server_options *options = &server->options;
-    unsigned each = options->connections_max / options->threads;
-    unsigned rest = options->connections_max % options->threads;
+    unsigned each = options->connections_max / options->loops;
+    unsigned rest = options->connections_max % options->loops;
 
-    for (unsigned i = 0; i < options->threads; i++) {
+    if (options->loops < options->threads) {
+        server->crew = slc_crew_start(options->threads - options->loops, error);
+        if (!server->crew)
+            return false;
+    }
+    for (unsigned i = 0; i < options->loops; i++) {
         if (!slc_loop_start(&server->loops[i], server, server->listen_fd, each + (i < rest),
                             error)) {
             end_loops(server);

@@ -1,5 +1,5 @@
-/* The HTTP server over libmicrohttpd (0.9.75 or later): some threads, each with
- * an event loop of its own; keep-alive, HTTP/1.1.
+/* The HTTP server over libmicrohttpd (0.9.75 or later): threads with an event
+ * loop each, and threads that handle what may take a moment; keep-alive, HTTP/1.1.
  *
  * What happens to a request, in this order: it gets its id (a sane X-Request-ID
  * or a new one; answered as x-request-id), its client's address, is judged by the name
@@ -84,7 +84,11 @@ struct slc_http_server_options {
     const char *bind_address;
     uint16_t port;
 
-    unsigned threads;            /* 0 means 4 */
+    unsigned threads; /* 0 means 4 */
+    /* So many of the threads have the connections; the others run the handlers that
+     * may wait. 0, or as many as there are threads: all have connections, and run the
+     * handlers of these. */
+    unsigned loops;
     unsigned connections_max;    /* in all; 0 means 1000 */
     unsigned idle_timeout_sec;   /* of a quiet connection; 0 means 60 */
     int64_t header_timeout_usec; /* for a request's headers to arrive; 0 means 30 s */

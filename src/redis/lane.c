@@ -131,6 +131,11 @@ bool slc_redis_lane_is_open(const struct slc_redis_lane *lane)
     return lane->stream != NULL;
 }
 
+bool slc_redis_lane_is_waiting(const struct slc_redis_lane *lane)
+{
+    return lane->first != NULL;
+}
+
 /* ---- Asking -------------------------------------------------------------- */
 
 static bool may_ask(const struct slc_redis_lane *lane, const struct slc_buf *commands, size_t count,

@@ -37,6 +37,9 @@ struct slc_redis *slc_redis_lane_take_broken(struct slc_redis_lane *lane);
 /* It has a connection, as far as is known. */
 bool slc_redis_lane_is_open(const struct slc_redis_lane *lane);
 
+/* Questions are under way, or gathered. */
+bool slc_redis_lane_is_waiting(const struct slc_redis_lane *lane);
+
 /* Gather a question: `commands` are `count` whole commands, moved (empty
  * afterwards, freed when this fails). `answer` comes once, from one of the
  * functions below, unless this returns false. Errors: CONNECTION (there is none),

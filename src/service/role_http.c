@@ -1,6 +1,7 @@
 /* A worker that answers requests. */
 #include <limits.h>
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -129,6 +130,20 @@ static bool start_api(struct http_role *role, struct slc_error *error)
     return role->api != NULL;
 }
 
+/* Threads with connections: all workers together one for each processor, since more
+ * would only make way for each other; at most half of them, so that there are others
+ * for calls that wait. */
+static unsigned loops(const struct slc_config *config)
+{
+    int64_t threads = slc_config_int(config, "http.threads");
+    int64_t workers = slc_config_int(config, "http.workers");
+    cpu_set_t cpus;
+    int64_t count = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    int64_t each = (count + workers - 1) / workers;
+
+    return (unsigned)(each < (threads + 1) / 2 ? each : (threads + 1) / 2);
+}
+
 static bool start_server(struct http_role *role, struct slc_error *error)
 {
     const struct slc_config *config = role->config;
@@ -137,6 +152,7 @@ static bool start_server(struct http_role *role, struct slc_error *error)
     slc_http_server_options_init(&options);
     options.listen_fd = role->process->context->listen_fd;
     options.threads = (unsigned)slc_config_int(config, "http.threads");
+    options.loops = loops(config);
     options.connections_max = (unsigned)slc_config_int(config, "http.max_connections");
     options.idle_timeout_sec = (unsigned)ceil(slc_config_seconds(config, "http.timeout"));
     options.header_timeout_usec =

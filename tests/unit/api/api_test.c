@@ -78,7 +78,8 @@ static void start_server(struct api_test *test)
     assert_non_null(test->api);
     slc_http_server_options_init(&server);
     server.port = 0;
-    server.threads = 2;
+    server.threads = 4;
+    server.loops = 2;
     server.router = slc_api_router(test->api);
     server.sessions = test->sessions;
     server.context = test->api;

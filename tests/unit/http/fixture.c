@@ -141,6 +141,8 @@ static void note(void *done_state, const struct slc_http_record *record)
     pthread_mutex_unlock(&fixture->lock);
 }
 
+unsigned fixture_loops;
+
 void fixture_start(struct fixture *fixture, void (*change)(struct slc_http_server_options *))
 {
     struct slc_http_server_options options;
@@ -175,6 +177,7 @@ void fixture_start(struct fixture *fixture, void (*change)(struct slc_http_serve
     options.done_state = fixture;
     options.body_max_bytes = 100000;
     options.headers_max_bytes = 4096;
+    options.loops = fixture_loops;
     if (change)
         change(&options);
     fixture->server = slc_http_server_start(&options, &error);

@@ -36,6 +36,9 @@ struct fixture {
     size_t record_count;
 };
 
+/* slc_http_server_options.loops of what is started. */
+extern unsigned fixture_loops;
+
 /* `change` may alter the options before the start. */
 void fixture_start(struct fixture *fixture, void (*change)(struct slc_http_server_options *));
 bool fixture_stop(struct fixture *fixture, int64_t graceful_usec);

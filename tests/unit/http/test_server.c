@@ -585,8 +585,11 @@ static void test_bad_starts(void **state)
     assert_true(slc_http_server_stop(NULL, 0, 0));
 }
 
-int main(void)
+/* With an argument: handlers on threads of their own. */
+int main(int argc, char *argv[])
 {
+    (void)argv;
+    fixture_loops = argc > 1 ? 1 : 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_get, start, stop),
         cmocka_unit_test_setup_teardown(test_head, start, stop),
