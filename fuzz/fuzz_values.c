@@ -9,7 +9,7 @@
 #include "base/num.h"
 #include "base/time.h"
 #include "base/utf8.h"
-#include "reader/cells.h"
+#include "reader/numbers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -89,6 +89,34 @@ static void check_time(const char *text, size_t len)
     }
 }
 
+/* The text cut at its semicolons, as a column of numbers: what is taken for one
+ * is the number that the careful way has. */
+static void check_column(const char *text, size_t size)
+{
+    enum { MOST = 64 };
+    static char room[4000 + 2 * SLC_NUMBER_SLACK_BYTES];
+    char *bytes = memcpy(room + SLC_NUMBER_SLACK_BYTES, text, size);
+    struct slc_cell cells[MOST];
+    int64_t n = 0, whole[MOST], wanted;
+    double real[MOST], wanted_real;
+
+    for (size_t at = 0; at < size && n < MOST; n++) {
+        const char *end = memchr(text + at, ';', size - at);
+        size_t len = end ? (size_t)(end - text) - at : size - at;
+
+        cells[n] = (struct slc_cell){(uint32_t)at, (uint32_t)len};
+        at += len + 1;
+    }
+    for (int64_t row = 0; row < n; row++)
+        for (int64_t end = slc_numbers_int64(bytes, cells, 1, row, n, whole); row < end; row++)
+            check(slc_parse_int64(bytes + cells[row].start, cells[row].len, &wanted) &&
+                  wanted == whole[row]);
+    for (int64_t row = 0; row < n; row++)
+        for (int64_t end = slc_numbers_float64(bytes, cells, 1, row, n, real); row < end; row++)
+            check(slc_parse_double(bytes + cells[row].start, cells[row].len, &wanted_real) &&
+                  same(wanted_real, real[row]));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
@@ -99,6 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_double(text, size);
     check_whole(text, size);
     check_time(text, size);
+    check_column(text, size);
     if (size >= sizeof(double))
         check_bits(text);
     if (size > 0)

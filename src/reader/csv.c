@@ -80,6 +80,27 @@ static size_t whole_rows(struct slc_str text, const struct csv *csv, bool ends_i
     return ends_input && !inside ? text.len : last_row_end(text.data, structural, text.len);
 }
 
+/* The first line as spreadsheet programs write it to name the delimiter: sep=; or "sep=;".
+ * Its length, 0 when it is none. */
+static size_t take_separator_line(struct slc_str text, char *ret_delimiter)
+{
+    size_t len = slc_skip_lines(text, 1);
+    struct slc_str line = {text.data, len};
+    char c;
+
+    while (line.len > 0 && (line.data[line.len - 1] == '\n' || line.data[line.len - 1] == '\r'))
+        line.len--;
+    if (line.len == 7 && line.data[0] == '"' && line.data[6] == '"')
+        line = (struct slc_str){line.data + 1, 5};
+    if (line.len != 5 || !slc_str_eq_nocase((struct slc_str){line.data, 4}, SLC_STR("sep=")))
+        return 0;
+    c = line.data[4];
+    if (!memchr(",;\t|:^~#!&", c, 10))
+        return 0;
+    *ret_delimiter = c;
+    return len;
+}
+
 /* Blank lines and comments before the first row. */
 static size_t skip_to_first_row(struct slc_str text, const struct slc_reader_options *options)
 {
@@ -281,6 +302,7 @@ static bool csv_open(struct slc_reader *reader, struct slc_str head, bool ends_i
     SLC_AUTO_FREE char *text = NULL;
     size_t start = skip_bom(head), rows, used = 0;
     const char *nul = memchr(head.data, '\0', head.len);
+    char named = '\0';
     bool header;
 
     reader->state = csv;
@@ -291,6 +313,9 @@ static bool csv_open(struct slc_reader *reader, struct slc_str head, bool ends_i
     head.data += start;
     head.len -= start;
     rows = skip_to_first_row(head, &reader->options);
+    rows += take_separator_line((struct slc_str){head.data + rows, head.len - rows}, &named);
+    if (!reader->options.delimiter)
+        reader->options.delimiter = named;
     head.data += rows;
     head.len -= rows;
     start += rows;

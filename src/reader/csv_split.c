@@ -167,12 +167,12 @@ static void split_rows_portable(struct split *s)
 }
 
 #ifdef SLC_HAVE_AVX2
-#define WITH_AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+#define WITH_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
 static bool have_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-           __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("popcnt");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
 }
 
 WITH_AVX2 static size_t count_bits_avx2(const uint64_t *words, size_t n_words)
@@ -244,7 +244,7 @@ WITH_AVX2 static void split_rows_avx2(struct split *s)
         if (!structural)
             continue;
         write_cells(raw->cells + s->n_cells, structural, n_cells, (uint32_t)at, start);
-        start = (uint32_t)(at + 64 - _lzcnt_u64(structural));
+        start = (uint32_t)(at + 64 - (size_t)__builtin_clzll(structural));
         s->n_cells += n_cells;
         end_rows(s, structural, structural & line_ends, (int64_t)at);
     }

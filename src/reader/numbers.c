@@ -97,7 +97,7 @@ int64_t slc_numbers_float64_portable(const char *bytes, const struct slc_cell *c
 /* ---- A vector a cell ------------------------------------------------------ */
 
 #ifdef SLC_HAVE_AVX2
-#define WITH_AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt")))
+#define WITH_AVX2 __attribute__((target("avx2,bmi,bmi2")))
 
 enum { VECTOR_BYTES = 32, HALF_BYTES = 16 };
 
@@ -174,6 +174,12 @@ WITH_AVX2 static inline struct pair load_pair(const char *bytes, const struct sl
     return p;
 }
 
+/* All ones in the last byte of each half. */
+WITH_AVX2 static inline __m256i last_of_halves(void)
+{
+    return _mm256_slli_si256(_mm256_set1_epi8((char)0xff), HALF_BYTES - 1);
+}
+
 /* All ones where the digits start. */
 WITH_AVX2 static inline __m256i first_digits(const struct pair *p)
 {
@@ -225,7 +231,7 @@ WITH_AVX2 static inline bool are_short(const struct slc_cell *cells, int64_t str
 
 WITH_AVX2 static inline void finish_whole(struct pair *p)
 {
-    const __m256i last = _mm256_set_epi64x(-1L << 56, 0, -1L << 56, 0);
+    const __m256i last = last_of_halves();
     __m256i beyond = _mm256_subs_epu8(p->bytes, _mm256_set1_epi8(9));
     __m256i zeros = leading_zeros(p, first_digits(p), _mm256_setzero_si256());
 
@@ -258,7 +264,7 @@ WITH_AVX2 static inline bool parse_four_whole(const char *bytes, const struct sl
  * 0 for none, and 128 more for a minus. */
 WITH_AVX2 static inline __m256i finish_decimal(struct pair *p)
 {
-    const __m256i last = _mm256_set_epi64x(-1L << 56, 0, -1L << 56, 0);
+    const __m256i last = last_of_halves();
     const __m256i places = _mm256_set_epi64x(0x100f0e0d0c0b0a09, 0x0807060504030201,
                                              0x100f0e0d0c0b0a09, 0x0807060504030201);
     __m256i points = _mm256_cmpeq_epi8(p->bytes, _mm256_set1_epi8('.' - '0'));
@@ -390,7 +396,7 @@ WITH_AVX2 static inline uint32_t among_last(__m256i found, size_t n)
 WITH_AVX2 static bool take_exponent(uint32_t marks, const char **end, size_t *n,
                                     int32_t *ret_exponent)
 {
-    size_t len = _lzcnt_u32(marks & -marks), n_digits; /* behind the letter */
+    size_t len = 31 - (size_t)__builtin_ctz(marks), n_digits; /* behind the letter */
     const char *p = *end - len;
     bool minus = len > 0 && *p == '-';
     uint64_t word;
@@ -433,7 +439,7 @@ WITH_AVX2 static size_t locate_decimals(const char *bytes, const struct slc_cell
             vector = load_before(end);
         }
         points = among_last(_mm256_cmpeq_epi8(vector, point), n);
-        n_fraction = _lzcnt_u32(points & -points);
+        n_fraction = points ? 31 - (size_t)__builtin_ctz(points) : VECTOR_BYTES;
         n_digits = n - (points != 0);
         /* Whole numbers may have no more digits than a double holds: what more of them mean is
          * for others. */
@@ -512,8 +518,8 @@ WITH_AVX2 static int64_t float64_avx2(const char *bytes, const struct slc_cell *
 #ifdef SLC_HAVE_AVX2
 static bool have_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-           __builtin_cpu_supports("lzcnt");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2");
 }
 #endif
 

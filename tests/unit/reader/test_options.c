@@ -211,6 +211,30 @@ static void comments(void **state)
     gives("x;y;z\n#\n\n#\na;b\n\\#1;2\n", options, "[1,[\"#1\",2]]\n{\"rows\":1,\"records\":1}\n");
 }
 
+/* The first line of spreadsheet programs; anything near to it is a row. */
+static void separator_line(void **state)
+{
+    struct slc_reader_options options = with_header();
+
+    (void)state;
+    gives("sep=;\na;b,c\n1;2,5\n", options, "[1,[1,\"2,5\"]]\n{\"rows\":1,\"records\":1}\n");
+    gives("\xef\xbb\xbf\"SEP=|\"\r\na|b\r\n1|2\r\n", options,
+          "[1,[1,2]]\n{\"rows\":1,\"records\":1}\n");
+    gives("sep=\t\na\tb\n1\t2\n", options, "[1,[1,2]]\n{\"rows\":1,\"records\":1}\n");
+    head_has("sep=^\na^b\n1^2\n", options, "delimiter \\\"^\\\"");
+    head_has("sep=;\na,b\n1,2\n", options, "[\"a,b\"]");
+    head_has("sep=;x\n1;2\n", options, "[\"sep=\",\"x\"]");
+    head_has("sep=\n1\n", options, "[\"sep=\"]");
+    head_has("sep=a\n1\n", options, "[\"sep=a\"]");
+    fails("sep=;\n", options, "the file has no rows");
+    options.delimiter = ',';
+    head_has("sep=;\na,b\n1,2\n", options, "[\"a\",\"b\"]");
+    options.delimiter = '\0';
+    options.skip_rows = 1;
+    head_has("title\nsep=;\na;b,c\n1;2\n", options, "[\"a\",\"b,c\"]");
+    head_has("sep=;\na,b,c\n1,2,3\n", options, "[\"a\",\"b\",\"c\"]");
+}
+
 /* Without escapes and comments in the text, both machines give the same bits. */
 static void machine(void **state)
 {
@@ -348,12 +372,13 @@ static void invalid_utf16(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(given_types),   cmocka_unit_test(every_type),
-        cmocka_unit_test(types_of_json), cmocka_unit_test(chosen_columns),
-        cmocka_unit_test(escapes),       cmocka_unit_test(comments),
-        cmocka_unit_test(machine),       cmocka_unit_test(random_dialects),
-        cmocka_unit_test(leading_zeros), cmocka_unit_test(invalid_text),
-        cmocka_unit_test(long_text),     cmocka_unit_test(invalid_utf16),
+        cmocka_unit_test(given_types),     cmocka_unit_test(every_type),
+        cmocka_unit_test(types_of_json),   cmocka_unit_test(chosen_columns),
+        cmocka_unit_test(escapes),         cmocka_unit_test(comments),
+        cmocka_unit_test(separator_line),  cmocka_unit_test(machine),
+        cmocka_unit_test(random_dialects), cmocka_unit_test(leading_zeros),
+        cmocka_unit_test(invalid_text),    cmocka_unit_test(long_text),
+        cmocka_unit_test(invalid_utf16),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
