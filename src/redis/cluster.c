@@ -35,6 +35,7 @@ struct slc_cluster {
     size_t n_masters;
     uint16_t owner[SLC_REDIS_SLOTS]; /* an index into masters, or NOBODY */
     bool is_stale;                   /* a redirection told that the map is old */
+    int64_t give_up_usec;            /* when waiting ends for what is under way; 0: none waited */
     struct sent *queue;              /* capacity a power of two */
     size_t capacity, head, count;
 };
@@ -99,7 +100,7 @@ static bool take_range(struct slc_cluster *cluster, const struct slc_reply *rang
     if (!master || master->count < 2 || range->items[0].integer < 0 ||
         range->items[0].integer > range->items[1].integer ||
         range->items[1].integer >= SLC_REDIS_SLOTS || master->items[1].integer <= 0 ||
-        master->items[1].integer > UINT16_MAX || master->items[0].text.len >= sizeof(at.host))
+        master->items[1].integer > UINT16_MAX || !slc_redis_host_is_sane(master->items[0].text))
         return false;
     at.port = (uint16_t)master->items[1].integer;
     if (master->items[0].text.len > 0 && !slc_str_is(master->items[0].text, "?")) {
@@ -505,7 +506,6 @@ static bool follow(struct slc_cluster *cluster, const struct sent *sent,
 static bool chase(struct slc_cluster *cluster, const struct sent *sent, struct slc_reply **reply,
                   struct slc_error *error)
 {
-    int64_t deadline_usec = slc_monotonic_usec() + cluster->timeout_ms * 1000;
     size_t place = sent->master;
     int pause_ms = FIRST_PAUSE_MS, hops = 0;
     bool is_fresh = false;
@@ -517,8 +517,12 @@ static bool chase(struct slc_cluster *cluster, const struct sent *sent, struct s
 
         if ((*reply)->type != SLC_REPLY_ERROR || redirect.kind == SLC_REDIRECT_NONE)
             return true;
-        /* What has to be waited for has time; running in circles has not. */
-        if ((!waits && ++hops > SLC_CLUSTER_MAX_REDIRECTS) || slc_monotonic_usec() > deadline_usec)
+        if (cluster->give_up_usec == 0)
+            cluster->give_up_usec = slc_monotonic_usec() + cluster->timeout_ms * 1000;
+        /* What has to be waited for has time, once for all that is under way; running in circles
+         * has not. */
+        if (waits ? slc_monotonic_usec() > cluster->give_up_usec
+                  : ++hops > SLC_CLUSTER_MAX_REDIRECTS)
             return true; /* the redirection is the answer: an error that says so */
         if (waits) {
             (void)poll(NULL, 0, pause_ms);
@@ -547,6 +551,8 @@ bool slc_cluster_read(struct slc_cluster *cluster, struct slc_reply **ret, struc
         (reply->type != SLC_REPLY_ERROR || !sent->has_key || chase(cluster, sent, &reply, error));
     cluster->head = (cluster->head + 1) & (cluster->capacity - 1);
     cluster->count--;
+    if (cluster->count == 0)
+        cluster->give_up_usec = 0;
     if (!good) {
         /* The order of the answers is lost with it. */
         cluster->is_stale = true;

@@ -77,6 +77,14 @@ static struct slc_str next_word(struct slc_str *text)
     return word;
 }
 
+bool slc_redis_host_is_sane(struct slc_str host)
+{
+    for (size_t i = 0; i < host.len; i++)
+        if ((unsigned char)host.data[i] <= ' ' || (unsigned char)host.data[i] >= 0x7f)
+            return false;
+    return host.len < SLC_REDIS_HOST_BYTES;
+}
+
 /* "host:port"; an IPv6 address has no brackets here. */
 static bool read_node(struct slc_str text, struct slc_redis_node *ret)
 {
@@ -84,9 +92,9 @@ static bool read_node(struct slc_str text, struct slc_redis_node *ret)
     size_t host_len = colon ? (size_t)(colon - text.data) : 0;
     uint64_t port;
 
-    if (!colon || host_len >= sizeof(ret->host) ||
+    if (!colon || !slc_redis_host_is_sane((struct slc_str){.data = text.data, .len = host_len}) ||
         !slc_parse_uint64(colon + 1, text.len - host_len - 1, &port) || port == 0 ||
-        port > UINT16_MAX || memchr(text.data, '\0', text.len))
+        port > UINT16_MAX)
         return false;
     memset(ret, 0, sizeof(*ret));
     memcpy(ret->host, text.data, host_len);

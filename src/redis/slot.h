@@ -35,6 +35,9 @@ struct slc_redirect {
     struct slc_redis_node node; /* MOVED, ASK; an empty host is that of the node which said it */
 };
 
+/* A host's name or address as a node may say it: it is connected to, and shown. */
+bool slc_redis_host_is_sane(struct slc_str host);
+
 /* What an error reply's text says; NONE for any other text, and for one that
  * names no proper node. */
 struct slc_redirect slc_redis_redirect(struct slc_str text);

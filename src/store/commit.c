@@ -50,15 +50,6 @@ static bool note_replaced(struct slc_store_load *load, const struct slc_reply *m
 
 enum { LEASE_LEFT, LEASE_HELD, META_HELD, ROWS_HELD, N_HELD };
 
-/* This touches what is watched: the transaction is not carried out, and tried again. */
-static bool extend_lease(struct slc_store_load *load, struct slc_error *error)
-{
-    char text[SLC_NUM_TEXT_BYTES];
-
-    return slc_redis_call(load->redis, NULL, error, SLC_STR("PEXPIRE"), load->lease_key,
-                          slc_lease_msec(load, text));
-}
-
 /* What was found under watch: the swap is ours to do. */
 static bool judge(struct slc_store_load *load, struct slc_reply *const held[N_HELD],
                   const struct slc_reply *announced, struct replaced *replaced,
@@ -70,9 +61,10 @@ static bool judge(struct slc_store_load *load, struct slc_reply *const held[N_HE
         return slc_lease_lost(load, error);
     if (meta->count != 2)
         return slc_fail(error, SLC_ERR_SERVER, "Redis did not answer HMGET as it should");
-    /* It must not run out before the transaction. */
+    /* It must not run out before the transaction. (Extending touches what is watched: that one is
+     * not carried out then, and tried again.) */
     return (held[LEASE_LEFT]->integer >= load->options.lease_msec / 4 ||
-            extend_lease(load, error)) &&
+            slc_lease_extend(load, error)) &&
            slc_lease_check_base(load, text_of(&meta->items[0]), error) &&
            check_rows(load, held[ROWS_HELD], error) && note_replaced(load, meta, replaced, error);
 }

@@ -30,6 +30,9 @@ bool slc_lease_take(struct slc_store_load *load, struct slc_error *error);
 /* Renew it when it is time, between the load's other commands. */
 bool slc_lease_keep(struct slc_store_load *load, struct slc_error *error);
 
+/* Renew it now; another's is left alone. The connection is idle. */
+bool slc_lease_extend(struct slc_store_load *load, struct slc_error *error);
+
 /* The answer to a renewal, if `command` was one. */
 bool slc_lease_answered(struct slc_store_load *load, int64_t command, int64_t value);
 

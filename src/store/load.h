@@ -32,6 +32,7 @@ struct slc_store_load {
     struct slc_key_order order;
 
     struct slc_store_base own_base; /* when the caller has none */
+    bool has_scripts;               /* the user may run them (EVAL) */
     int64_t lease_usec;             /* when the lease was taken or renewed */
     int64_t renewal;                /* the command that renews it and is not answered; -1 */
     int64_t renewal_sum;            /* of the answers to renewals */

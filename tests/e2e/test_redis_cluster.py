@@ -3,6 +3,9 @@ import json
 import os
 import re
 import shutil
+import signal
+import socket
+import time
 
 import pytest
 
@@ -273,3 +276,82 @@ def test_maps_that_are_none(tmp_path, slots):
     with redis_peers.FakeServer(lambda _, words: slots if words[0] == b"CLUSTER" else b"+OK\r\n") as fake:
         url = fake.url.replace("redis://", "redis+cluster://").replace("/0", "")
         assert harness.one_line(harness.CommandLine(tmp_path, url)("ls").stderr)
+
+
+# ---- Nodes that stand still, answer wrongly, or name strange neighbours
+
+
+def one_slot_each(nodes):
+    """A map of slots: one to each of (host, port), the last has the rest."""
+    text = b"*%d\r\n" % len(nodes)
+    for slot, (host, port) in enumerate(nodes):
+        last = slot if slot < len(nodes) - 1 else 16383
+        text += b"*3\r\n:%d\r\n:%d\r\n*2\r\n$%d\r\n%s\r\n:%d\r\n" % (slot, last, len(host), host, port)
+    return text
+
+
+@pytest.mark.parametrize("nodes, words", [
+    ([(b"10.0.0.%d" % (number % 250), 1 + number) for number in range(2000)], "no map of slots"),
+    ([(b"a\x1b[2Jb", 7)], "no map of slots"), ([(b"a b", 7)], "no map of slots"), ([(b"\xff\xfe", 7)], "no map of slots"),
+    ([(b"h" * 300, 7)], "no map of slots"), ([(b"127.0.0.1", 1)], "127.0.0.1:1")],
+    ids=["too many", "control", "space", "no text", "long", "nobody there"])
+def test_maps_that_name_strange_nodes(tmp_path, nodes, words):
+    with redis_peers.FakeServer(lambda _, said: one_slot_each(nodes) if said[0] == b"CLUSTER" else b"+OK\r\n") as fake:
+        url = fake.url.replace("redis://", "redis+cluster://").replace("/0", "")
+        line = harness.CommandLine(tmp_path, url).refused(3, "ls", "--set", "redis.timeout_ms=2000")
+    assert words in line and "\x1b" not in line
+
+
+def test_redirections_to_strange_nodes(tmp_path):
+    for words in (b"-MOVED 7 \x1b[2J:7\r\n", b"-ASK 99999 127.0.0.1:7\r\n", b"-MOVED 7 127.0.0.1:0\r\n", b"-MOVED\r\n"):
+        node = FakeNode([words])
+        with node.fake:
+            done = list_through(tmp_path, node)
+        assert done.returncode == 3 and "\x1b" not in done.stderr and node.seen.count(b"LRANGE") == 1
+
+
+def test_a_node_that_stands_still(tmp_path, cluster, empty):
+    """It takes connections and says nothing: the other seed is asked in time; alone it is given up in time."""
+    harness.CommandLine(tmp_path, cluster.url).ok("load", write_table(tmp_path, "abc", 10), "--index", "id")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        still = f"127.0.0.1:{silent.getsockname()[1]}"
+        cli = harness.CommandLine(tmp_path, cluster.url.replace("://", f"://{still},"))
+        assert "abc" in cli.ok("ls", "--set", "redis.timeout_ms=2000").stdout
+        start = time.monotonic()
+        line = harness.CommandLine(tmp_path, f"redis+cluster://{still}").refused(3, "ls", "--set", "redis.timeout_ms=300")
+        assert "did not answer" in line and time.monotonic() - start < 5
+    # The map is right, and one of the masters hangs.
+    victim = cluster.owner("abc")
+    victim.process.send_signal(signal.SIGSTOP)
+    try:
+        start = time.monotonic()
+        line = harness.CommandLine(tmp_path, cluster.url).refused(3, "top", "abc", "--set", "redis.timeout_ms=500")
+        assert str(victim.port) in line and time.monotonic() - start < 10
+    finally:
+        victim.process.send_signal(signal.SIGCONT)
+    cluster.until_whole()
+    assert harness.CommandLine(tmp_path, cluster.url).ok("export", "abc").stdout.count("\n") == 11
+
+
+def test_waiting_ends_for_all_that_is_under_way(tmp_path):
+    """Every one of many commands is told to wait: that takes the time-out once, not once for each."""
+    fields = {b"LOAD_ID": b"0" * 32, b"COLUMNS": b'["v"]', b"ROWS_WRITTEN": b"100", b"KEY_ORDER": b"[[0,99]]",
+              b"LAYOUT": b'{"version":1,"layout":"packed","prefix":"{t}:%s:","bucket":"ordinal","buckets":1,'
+                         b'"rows_per_bucket":128,"rows":100}' % (b"0" * 32)}
+
+    def answer(_, words):
+        if words[0] == b"CLUSTER":
+            return one_slot_each([(b"127.0.0.1", fake.port)])
+        if words[0] == b"EXISTS":
+            return b":1\r\n"
+        if words[0] == b"HMGET":
+            values = [fields.get(field) for field in words[2:]]
+            return b"*%d\r\n" % len(values) + b"".join(
+                b"$-1\r\n" if value is None else b"$%d\r\n%s\r\n" % (len(value), value) for value in values)
+        return b"-CLUSTERDOWN The cluster is down\r\n" if words[0] == b"HGET" else b"+OK\r\n"
+
+    with redis_peers.FakeServer(answer) as fake:
+        cli = harness.CommandLine(tmp_path, fake.url.replace("redis://", "redis+cluster://").replace("/0", ""))
+        start = time.monotonic()
+        assert "CLUSTERDOWN" in cli.refused(3, "top", "t", "-n", "100", "--set", "redis.timeout_ms=200")
+        assert time.monotonic() - start < 8

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "store/lease.h"
 
 #define LEASE SLC_STR("REPLICA_REGISTRY:lease:t")
 
@@ -214,12 +215,99 @@ static void renewed_while_it_writes(void **state)
     }
 }
 
+/* A loader that stood still renews what is another's by now: that keeps its own time. */
+static void anothers_lease_is_not_renewed(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    SLC_AUTO_REDIS struct slc_redis *other = test_open(state);
+    const struct test_load how = {.name = "t", .load_id = first_id, .lease_msec = 1000};
+    struct slc_store_load *load = begin(redis, &how);
+    struct slc_chunk chunk = {0};
+    struct slc_error error;
+    int64_t start = slc_monotonic_usec(), seq = 0;
+
+    assert_ok(slc_redis_call(other, NULL, &error, SLC_STR("SET"), LEASE, SLC_STR(second_id),
+                             SLC_STR("PX"), SLC_STR("600000")),
+              error);
+    for (; slc_monotonic_usec() - start < 400000; seq++) {
+        test_chunk(&chunk, seq, 1, NULL, seq, 1);
+        assert_ok(test_write(load, &how, &chunk, seq, &error), error);
+    }
+    assert_fails(slc_store_load_finish(load, NULL, &error), error, SLC_ERR_CONFLICT);
+    slc_store_load_free(load);
+    assert_true(test_integer(other, SLC_STR("PTTL"), LEASE) > 500000);
+    test_integer(other, SLC_STR("DEL"), LEASE);
+    slc_chunk_release(&chunk);
+}
+
+struct dropper {
+    const struct slc_redis_url *url;
+    bool may_script;
+    bool good;
+};
+
+/* Takes its own lease and gives it up, over and over. */
+static void *drop_all_the_time(void *argument)
+{
+    struct dropper *dropper = argument;
+    SLC_AUTO_REDIS struct slc_redis *redis = slc_redis_open(dropper->url, 5000, NULL);
+    struct slc_error error;
+
+    dropper->good =
+        redis && (dropper->may_script || slc_redis_call(redis, NULL, &error, SLC_STR("AUTH"),
+                                                        SLC_STR("plain"), SLC_STR("secret")));
+    for (int i = 0; dropper->good && i < 3000; i++)
+        dropper->good = slc_redis_call(redis, NULL, &error, SLC_STR("SET"), LEASE,
+                                       SLC_STR(first_id), SLC_STR("NX")) &&
+                        slc_lease_drop(redis, LEASE, SLC_STR(first_id), &error);
+    return NULL;
+}
+
+/* Between a look at whose it is and the removal it may run out and be another's. */
+static void anothers_lease_is_not_dropped(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    struct slc_error error;
+
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("ACL"), SLC_STR("SETUSER"),
+                             SLC_STR("plain"), SLC_STR("on"), SLC_STR(">secret"), SLC_STR("~*"),
+                             SLC_STR("+@all"), SLC_STR("-eval")),
+              error);
+    for (int may_script = 0; may_script < 2; may_script++) {
+        struct dropper dropper = {.url = *state, .may_script = may_script};
+        pthread_t thread;
+
+        assert_int_equal(pthread_create(&thread, NULL, drop_all_the_time, &dropper), 0);
+        for (int i = 0; i < 3000; i++) {
+            SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+
+            assert_ok(
+                slc_redis_call(redis, NULL, &error, SLC_STR("SET"), LEASE, SLC_STR(second_id)),
+                error);
+            for (int looks = 0; looks < 3; looks++) {
+                slc_reply_free(reply);
+                reply = NULL;
+                assert_ok(slc_redis_call(redis, &reply, &error, SLC_STR("GET"), LEASE), error);
+                assert_true(slc_reply_is(reply, second_id));
+            }
+            test_integer(redis, SLC_STR("DEL"), LEASE);
+        }
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_true(dropper.good);
+        test_integer(redis, SLC_STR("DEL"), LEASE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_at_a_time),           cmocka_unit_test(the_other_waits),
-        cmocka_unit_test(late_one_is_refused),     cmocka_unit_test(a_lease_that_ran_out),
+        cmocka_unit_test(one_at_a_time),
+        cmocka_unit_test(the_other_waits),
+        cmocka_unit_test(late_one_is_refused),
+        cmocka_unit_test(a_lease_that_ran_out),
         cmocka_unit_test(renewed_while_it_writes),
+        cmocka_unit_test(anothers_lease_is_not_renewed),
+        cmocka_unit_test(anothers_lease_is_not_dropped),
     };
 
     return cmocka_run_group_tests_name("store/lease", tests, test_server_setup,
