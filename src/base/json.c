@@ -11,11 +11,12 @@
 
 /* The characters that RFC 8259 wants escaped: the short form's letter, or 'u'. */
 static const char escapes[256] = {
-    ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\',
-    [0x00] = 'u', [0x01] = 'u', [0x02] = 'u', [0x03] = 'u', [0x04] = 'u', [0x05] = 'u', [0x06] = 'u',
-    [0x07] = 'u', [0x0b] = 'u', [0x0e] = 'u', [0x0f] = 'u', [0x10] = 'u', [0x11] = 'u', [0x12] = 'u',
-    [0x13] = 'u', [0x14] = 'u', [0x15] = 'u', [0x16] = 'u', [0x17] = 'u', [0x18] = 'u', [0x19] = 'u',
-    [0x1a] = 'u', [0x1b] = 'u', [0x1c] = 'u', [0x1d] = 'u', [0x1e] = 'u', [0x1f] = 'u',
+    ['\b'] = 'b',  ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"',
+    ['\\'] = '\\', [0x00] = 'u', [0x01] = 'u', [0x02] = 'u', [0x03] = 'u', [0x04] = 'u',
+    [0x05] = 'u',  [0x06] = 'u', [0x07] = 'u', [0x0b] = 'u', [0x0e] = 'u', [0x0f] = 'u',
+    [0x10] = 'u',  [0x11] = 'u', [0x12] = 'u', [0x13] = 'u', [0x14] = 'u', [0x15] = 'u',
+    [0x16] = 'u',  [0x17] = 'u', [0x18] = 'u', [0x19] = 'u', [0x1a] = 'u', [0x1b] = 'u',
+    [0x1c] = 'u',  [0x1d] = 'u', [0x1e] = 'u', [0x1f] = 'u',
 };
 
 static char *write_escape(char *to, unsigned char c)
@@ -31,6 +32,38 @@ static char *write_escape(char *to, unsigned char c)
     return to;
 }
 
+#ifdef SLC_HAVE_SSE2
+
+/* Which of sixteen bytes have to be escaped. */
+static inline unsigned escaped_of(__m128i block)
+{
+    __m128i bad = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
+                                            _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'))),
+                               _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block));
+
+    return (unsigned)_mm_movemask_epi8(bad);
+}
+
+/* The sixteen bytes at `p`, behind which as many can be read, those in `mask` escaped.
+ * What follows an escape is stored whole each time, and what of it is not wanted is
+ * written over. They stand at `to` as they are. */
+static inline char *write_escaped_block(char *to, const char *p, unsigned mask)
+{
+    unsigned done = 0;
+
+    for (; mask; mask &= mask - 1) {
+        unsigned at = (unsigned)__builtin_ctz(mask);
+
+        to = write_escape(to + (at - done), (unsigned char)p[at]);
+        done = at + 1;
+        _mm_storeu_si128((__m128i *)(void *)to,
+                         _mm_loadu_si128((const __m128i *)(const void *)(p + done)));
+    }
+    return to + (16 - done);
+}
+
+#endif
+
 char *slc_json_write_string(char *to, const char *bytes, size_t len)
 {
     const char *p = bytes, *end = bytes + len;
@@ -39,21 +72,39 @@ char *slc_json_write_string(char *to, const char *bytes, size_t len)
 #ifdef SLC_HAVE_SSE2
     while (end - p >= 16) {
         __m128i block = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i bad = _mm_or_si128(
-            _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
-                         _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'))),
-            _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block));
-        unsigned mask = (unsigned)_mm_movemask_epi8(bad);
+        unsigned mask = escaped_of(block);
 
         _mm_storeu_si128((__m128i *)(void *)to, block);
-        if (mask == 0) {
-            to += 16;
+        if (mask && end - p >= 32) {
+            to = write_escaped_block(to, p, mask);
             p += 16;
-        } else {
+        } else if (mask) {
             unsigned clean = (unsigned)__builtin_ctz(mask);
 
             to = write_escape(to + clean, (unsigned char)p[clean]);
             p += clean + 1;
+        } else {
+            to += 16;
+            p += 16;
+        }
+    }
+    if (end - p >= 8) {
+        __m128i block = _mm_loadl_epi64((const __m128i *)(const void *)p);
+
+        if ((escaped_of(block) & 0xff) == 0) {
+            _mm_storel_epi64((__m128i *)(void *)to, block);
+            to += 8;
+            p += 8;
+        }
+    }
+    if (end - p >= 4) {
+        int32_t four;
+
+        memcpy(&four, p, sizeof(four));
+        if ((escaped_of(_mm_cvtsi32_si128(four)) & 0xf) == 0) {
+            memcpy(to, &four, sizeof(four));
+            to += 4;
+            p += 4;
         }
     }
 #endif
