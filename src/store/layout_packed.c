@@ -106,10 +106,7 @@ struct encoder {
 static char *write_entries(struct encoder *encoder, char *to, int64_t from, int64_t to_row)
 {
     for (int64_t row = from; row < to_row; row++) {
-        char text[SLC_NUM_TEXT_BYTES];
-        char *end = slc_write_int64(text, encoder->first_ordinal + row);
-
-        to = slc_listpack_write(to, text, (size_t)(end - text));
+        to = slc_listpack_write_integer(to, encoder->first_ordinal + row);
         to = slc_packed_write_value(to, encoder->chunk, encoder->rows, row, encoder->out->memo,
                                     &encoder->guess);
     }

@@ -112,6 +112,11 @@ char *slc_listpack_wrap(char *to, char *text, size_t len)
     return put_backlen(to + header + len, header + len);
 }
 
+char *slc_listpack_write_integer(char *to, int64_t value)
+{
+    return put_integer(to, value);
+}
+
 char *slc_listpack_write(char *to, const char *text, size_t len)
 {
     int64_t value;

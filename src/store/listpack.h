@@ -19,6 +19,8 @@ enum {
 /* A text as an entry at `to`, which has room; returns the end. A whole number,
  * written as it is printed, becomes an integer, as Redis does. */
 char *slc_listpack_write(char *to, const char *text, size_t len);
+/* The entry that the number's text would give. */
+char *slc_listpack_write_integer(char *to, int64_t value);
 
 /* End an entry whose text was written at `to` + slc_listpack_header(len_guess):
  * the header is put before it, the text moved when the guess was wrong. Never an

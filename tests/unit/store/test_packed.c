@@ -53,6 +53,10 @@ static void expect_entry(const char *text, size_t len, bool integer)
 
         assert_int_equal(digits, len);
         assert_memory_equal(number, text, len);
+        /* The same entry without its text. */
+        digits = (size_t)(slc_listpack_write_integer(number, entry.integer) - number);
+        assert_int_equal(digits, end - buffer);
+        assert_memory_equal(number, buffer, digits);
     } else {
         assert_true(slc_str_eq(entry.text, (struct slc_str){text, len}));
     }
