@@ -14,11 +14,14 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "http/client.h"
 
 struct slc_connection {
     struct slc_connection *previous, *next;
     int fd;
     struct sockaddr_storage peer;
+    struct slc_client client;      /* the peer, */
+    bool proxied;                  /* which may speak for others */
     _Atomic int64_t deadline_usec; /* monotonic; INT64_MAX: none */
     bool cut;                      /* with the lock of the list: once is enough */
 };

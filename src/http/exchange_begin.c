@@ -187,9 +187,13 @@ static struct slc_str join_headers(struct slc_http_request *request, const char 
 static void take_client(struct slc_exchange *exchange)
 {
     struct slc_http_request *request = &exchange->request;
-    const union MHD_ConnectionInfo *peer =
-        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *peer;
 
+    if (exchange->client && !exchange->client->proxied) {
+        request->client = exchange->client->client;
+        return;
+    }
+    peer = MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     slc_client_resolve(peer ? peer->client_addr : NULL, join_headers(request, "x-forwarded-for"),
                        exchange->server->options.trusted_proxies, &request->client);
     exchange->proxied = peer && slc_trusted_proxies_have(exchange->server->options.trusted_proxies,
@@ -390,7 +394,7 @@ static void check_limit(struct slc_exchange *exchange)
     char endpoint[192], detail[SLC_RATE_TEXT_BYTES + 32], rate[SLC_RATE_TEXT_BYTES];
     int len;
 
-    if (!route->limited || !exchange->server->options.limits)
+    if (!route->limited || !slc_limits_count(exchange->server->options.limits))
         return;
     len = snprintf(endpoint, sizeof(endpoint), "%s %s", slc_http_method_name(route->method),
                    route->pattern);

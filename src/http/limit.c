@@ -199,6 +199,11 @@ void slc_limits_free(struct slc_limits *limits)
     free(limits);
 }
 
+bool slc_limits_count(const struct slc_limits *limits)
+{
+    return limits && limits->options.rate.amount > 0;
+}
+
 /* "client|endpoint"; one that is too long is its hash. */
 static struct slc_str make_key(struct slc_str client, struct slc_str endpoint,
                                char key[SLC_LIMIT_KEY_BYTES])

@@ -61,6 +61,9 @@ struct slc_limits_options {
 struct slc_limits *slc_limits_new(const struct slc_limits_options *options);
 void slc_limits_free(struct slc_limits *limits);
 
+/* There is a limit; false for NULL. */
+bool slc_limits_count(const struct slc_limits *limits);
+
 struct slc_limit_state {
     struct slc_rate rate;
     bool exceeded;

@@ -14,6 +14,9 @@
 
 enum {
     STACK_BYTES = 256 << 10,
+    /* Of a connection's memory, beside the headers: libmicrohttpd's own bookkeeping of
+     * these and the answer's headers. It clears all of it for each request. */
+    OVERHEAD_BYTES = 12 << 10,
     /* While requests are parked it cannot be told whether libmicrohttpd has more
      * of some other connection to read: it is asked so often. */
     PARKED_LOOK_MS = 1,
@@ -56,13 +59,20 @@ static void begin_connection(struct slc_http_server *server, struct MHD_Connecti
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     int fd = info ? info->connect_fd : -1;
     const struct sockaddr *peer;
+    struct slc_connection *added;
 
     info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     peer = info ? info->client_addr : NULL;
     slc_cell_add(server->options.cells.connections, 1);
-    *socket_context =
-        slc_connections_add(server->connections, fd, peer, server->options.header_timeout_usec);
-    if (*socket_context && server->options.enter)
+    added = slc_connections_add(server->connections, fd, peer, server->options.header_timeout_usec);
+    *socket_context = added;
+    if (added) {
+        const struct slc_trusted_proxies *trusted = server->options.trusted_proxies;
+
+        slc_client_resolve(peer, (struct slc_str){0}, trusted, &added->client);
+        added->proxied = slc_trusted_proxies_have(trusted, peer);
+    }
+    if (added && server->options.enter)
         server->options.enter(server->options.admit_state, peer);
 }
 
@@ -212,11 +222,10 @@ static struct MHD_Daemon *start_daemon(struct slc_http_loop *loop, unsigned conn
         {MHD_OPTION_LISTEN_SOCKET, loop->listen_fd, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)connections_max, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)options->idle_timeout_sec, NULL},
-        /* Room for headers at their largest with libmicrohttpd's own
-         * bookkeeping, so that it is we who answer 431 in most cases, and for
-         * the answer's headers. */
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)(options->headers_max_bytes + (24 << 10)),
-         NULL},
+        /* Room for headers at their largest, so that it is we who answer 431 in
+         * most cases. */
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+         (intptr_t)(options->headers_max_bytes + OVERHEAD_BYTES), NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)slc_exchange_on_target, loop},
