@@ -369,8 +369,10 @@ static void *work(void *argument)
         if (!connect_again(thread, &why) || !refresh(thread) ||
             !slc_worker_take(thread, &taken, &why)) {
             slc_taken_release(&taken);
-            if (is_stopping(worker))
+            if (is_stopping(worker)) { /* nor is a Redis that hangs waited for once more */
+                thread->hangs = why.code == SLC_ERR_TIMEOUT;
                 break;
+            }
             slc_worker_note(worker, &why);
             (void)slc_worker_pause(thread, &pause_ms, INT64_MAX);
             continue;
@@ -393,7 +395,7 @@ static void leave(struct slc_worker *worker)
     bool lagging;
 
     slc_inbox_home(worker->options.inbox, home, &lagging);
-    if (!worker->away && thread->redis && slc_worker_connect(worker, &thread->redis, NULL))
+    if (!worker->away && !thread->hangs && thread->redis && slc_worker_connect(worker, &thread->redis, NULL))
         (void)slc_script_call(thread->redis, worker->base, NULL, NULL, SLC_STR("leave"),
                               slc_str_from(worker->name), slc_str_from(home));
 }

@@ -41,6 +41,7 @@ struct slc_worker_thread {
     void *state;             /* of the ops */
     struct slc_redis *redis; /* NULL: not connected yet */
     int64_t look_usec;       /* monotonic, of the last look for loads of the dead */
+    bool hangs;              /* Redis did not answer at the end */
     bool fresh;              /* the ops' begin was called since something went wrong */
     int64_t claim_usec;      /* monotonic: leases that ran out count from here on */
     struct slc_load_progress progress;

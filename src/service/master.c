@@ -264,10 +264,9 @@ static int handle_signal(struct slc_master *master)
             upgrade(master);
         return 0;
     case SIGTTIN:
-        add_worker(master, 1);
-        return 0;
     case SIGTTOU:
-        add_worker(master, -1);
+        if (!master->stopping)
+            add_worker(master, info.ssi_signo == SIGTTIN ? 1 : -1);
         return 0;
     default: /* CHLD: children are looked after in any case */
         return 0;

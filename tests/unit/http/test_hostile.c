@@ -264,6 +264,20 @@ static void test_framing(void **state)
         {"\r\n\r\n\r\nnonsense nonsense\r\n\r\n", 0},
         {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 0}, /* a TLS hello */
         {"GET /hello HTTP/1.1\r\n" HOST "no colon here\r\n\r\n", 0},
+        /* What another one would take for the length, and what would be behind it. */
+        {"POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\n chunked\r\nContent-Length: "
+                                        "3\r\n\r\nabcGET /hello HTTP/1.1\r\n" HOST "\r\n",
+         400},
+        {"POST /echo HTTP/1.1\r\n" HOST "Content-Length:\r\n 3\r\n\r\nabc", 400},
+        {"POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400},
+        {"POST /echo HTTP/1.1\r\n" HOST "Content-Length : 3\r\n\r\nabc", 400},
+        {"POST /echo HTTP/1.1\r\n" HOST
+         "X: a\r\n Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc",
+         400},
+        {"GET /hello HTTP/1.1\r\n" HOST "X: a\r\n b\r\n\r\n", 400},
+        {"GET /hello HTTP/1.1\r\n" HOST "X:\r\n\tb\r\nY: c\r\n\r\n", 400},
+        {"GET /hello HTTP/1.1\r\n" HOST "Na\tme: x\r\n\r\n", 400},
+        {"GET /hello HTTP/1.1\r\n" HOST "N\xc3\xa4me: x\r\n\r\n", 400},
     };
 
     (void)state;
