@@ -82,12 +82,18 @@ bool slc_rejects_write(struct slc_rejects *rejects, struct slc_str lines, struct
 bool slc_rejects_commit(struct slc_rejects *rejects, struct slc_error *error)
 {
     if (rejects->fd < 0) {
-        if (unlinkat(rejects->dir_fd, rejects->name, 0) < 0 && errno != ENOENT)
-            return slc_fail_errno(error, errno, "cannot remove the old %s", rejects->name);
+        if (unlinkat(rejects->dir_fd, rejects->name, 0) < 0 && errno != ENOENT) {
+            int why = errno;
+
+            /* A file system that is read-only says so before it looks for the name. */
+            if (faccessat(rejects->dir_fd, rejects->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+                errno != ENOENT)
+                return slc_fail_errno(error, why, "cannot remove the old %s", rejects->name);
+        }
         return true;
     }
-    if (fsync(rejects->fd) < 0 || renameat(rejects->dir_fd, rejects->temporary, rejects->dir_fd,
-                                           rejects->name) < 0)
+    if (fsync(rejects->fd) < 0 ||
+        renameat(rejects->dir_fd, rejects->temporary, rejects->dir_fd, rejects->name) < 0)
         return slc_fail_errno(error, errno, "cannot write %s", rejects->name);
     close(rejects->fd);
     rejects->fd = -1;

@@ -183,9 +183,11 @@ def test_a_read_only_mount(far, make_service, client):
     ticket = far.put("t.csv", table(50))
     before = open(ticket, encoding="utf-8").read()
     assert far.mount("--read-only").returncode == 0
-    make_service(source__stream_dir=far.point, watch="true", source__poll_ms=50)
+    service = make_service(source__stream_dir=far.point, watch="true", source__poll_ms=50)
     harness.until("it is loaded", lambda: client.hlen("t") == 50)
+    harness.until("it says so", lambda: "loaded ticket=t.ticket" in service.log())
     assert open(ticket, encoding="utf-8").read() == before
+    assert "could not be written down" not in service.log(), "there were no rejected rows"
 
 
 def test_the_link_drops_in_the_middle_of_a_load(far, make_service, client):
