@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 
+import pytest
 import redis
 
 import harness
@@ -34,10 +35,10 @@ def free_port():
 
 def programs():
     """The servers to test with: the usual one, and Valkey where it is installed."""
-    found = [PROGRAM]
-    if PROGRAM == "redis-server" and shutil.which("valkey-server"):
-        found.append("valkey-server")
-    return found
+    if PROGRAM != "redis-server":
+        return [PROGRAM]
+    missing = pytest.mark.skipif(not shutil.which("valkey-server"), reason="valkey-server is not installed")
+    return [PROGRAM, pytest.param("valkey-server", marks=missing)]
 
 
 class Server:
@@ -411,7 +412,7 @@ class Cluster:
         slot = asked.client().execute_command("CLUSTER KEYSLOT", key)
         for first, last, node, *_ in asked.client().execute_command("CLUSTER", "SLOTS"):
             if int(first) <= slot <= int(last):
-                return next(server for server in self.servers if server.port == int(node[1]))
+                return next((server for server in self.servers if server.port == int(node[1])), None)
         return None
 
     def reshard_command(self, source, target, slots):

@@ -90,6 +90,24 @@ def test_a_right_that_is_missing(tmp_path, server, empty, table):
     assert "password" in line and "wrong" not in line.replace("wrong", "", line.count("WRONGPASS"))
 
 
+@pytest.mark.parametrize("layout", harness.choices("store.layout"))
+def test_layouts(tmp_path, server, empty, table, layout):
+    """Each kind of server takes each layout; small hashes come as finished objects in the form that it uses itself."""
+    cli = harness.CommandLine(tmp_path, server.url)
+    for index in ((), ("--index", "id")):
+        empty.config_resetstat()
+        cli.ok("load", table, *index, "--set", f"store.layout={layout}")
+        harness.check_counts(empty, "table")
+        calls = {name: found["calls"] for name, found in empty.info("commandstats").items()}
+        if layout == "packed":
+            assert calls["cmdstat_restore"] > ROWS // 130 and calls["cmdstat_hset"] < 5
+            assert {empty.object("encoding", key) for key in empty.scan_iter("table:*")} == {b"listpack"}
+        rows = [line.split(",") for line in cli.ok("export", "table").stdout.splitlines()[1:]]
+        assert len(rows) == ROWS and len(json.loads(cli.ok("top", "table", "-n", "9", "--json").stdout)) == 9
+    cli.ok("drop", "table")
+    assert empty.keys() == []
+
+
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_databases_and_protocols(tmp_path, server, empty, table, protocol):
     cli = harness.CommandLine(tmp_path, f"redis://127.0.0.1:{server.port}/5")
