@@ -11,7 +11,7 @@ import redis
 import harness
 import redis_peers
 
-ROWS = 100_000
+ROWS = 60_000
 SLOWLY = ("--set", "load.threads=1", "--set", "store.pairs_per_command=1", "--set", "redis.window_bytes=64KiB")
 
 
