@@ -531,6 +531,8 @@ bool slc_worker_stop(struct slc_worker *worker, int64_t graceful_usec)
         atomic_store(&worker->threads[i].cancel, true);
     pthread_cond_broadcast(&worker->changed);
     pthread_mutex_unlock(&worker->lock);
+    if (!idle)
+        slc_worker_tell(worker, SLC_WORKER_CUT, NULL, NULL);
     for (size_t i = 0; i < worker->thread_count; i++)
         if (worker->threads[i].started)
             pthread_join(worker->threads[i].thread, NULL);

@@ -47,6 +47,7 @@ enum slc_worker_event {
     /* What Redis has of a load says nothing one can read; `ticket_name` is the load's own
      * name. It waits for a worker that can, and fails after the last attempt. */
     SLC_WORKER_UNREADABLE,
+    SLC_WORKER_CUT, /* the grace of a stop is over: what still runs has been told to end */
 };
 
 struct slc_worker_hook {

@@ -184,6 +184,9 @@ void slc_service_log_worker(void *state, enum slc_worker_event event, const char
                 SLC_LOG_TEXT_FIELD("load", name),
                 SLC_LOG_TEXT_FIELD("reason", describe(error, text)));
         break;
+    case SLC_WORKER_CUT:
+        slc_log(SLC_LOG_INFO, "the load that still runs is stopped; another worker may take it");
+        break;
     }
 }
 

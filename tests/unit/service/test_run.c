@@ -420,7 +420,7 @@ static void test_a_quick_stop_during_a_graceful_one(void **state)
     wait_for(&process, "stopping signal=15", 1);
     assert_int_equal(kill(process.pid, SIGINT), 0);
     wait_for(&process, "stopping at once signal=2", 1);
-    wait_for(&process, "a worker stops at once role=load", 1);
+    wait_for(&process, "the load that still runs is stopped", 1);
     take_away(&place, "slow");
     assert_int_equal(finish(&process, 0), 0);
     assert_non_null(strstr(process.said, "a load was stopped"));
