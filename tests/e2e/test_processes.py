@@ -210,7 +210,7 @@ def test_hup_takes_a_new_configuration_over(tmp_path, make_service):
     service = make_service(start=False)
     service._arguments += ["--config", str(config)]
     service.start()
-    assert len(workers(service)) == 2
+    harness.until("both workers", lambda: len(workers(service)) == 2)  # one of them answers already
     assert service.call("POST", "/check_fingerprint", "x" * 3000).status == 413
     config.write_text("http:\n  workers: 4\n  max_body_bytes: 64KiB\n")
     service.signal(signal.SIGHUP)
