@@ -131,11 +131,25 @@ def token(service, *arguments):
     return done.stdout + done.stderr
 
 
+def http_workers(service):
+    with open(f"/proc/{service.process.pid}/task/{service.process.pid}/children", encoding="ascii") as children:
+        return {pid for pid in children.read().split() if comm(pid) == "sluice-http"}
+
+
+def comm(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="ascii") as name:
+            return name.read().strip()
+    except OSError:
+        return ""
+
+
 def reload(service):
-    """HUP, until the new generation has taken over."""
-    before = service.log().count("the configuration was read again")
+    """HUP, until the new generation has taken over and the old one, which answers to its end, is gone."""
+    before, old = service.log().count("the configuration was read again"), http_workers(service)
     service.signal(signal.SIGHUP)
     harness.until("a reload", lambda: service.log().count("the configuration was read again") > before)
+    harness.until("the old workers' end", lambda: not old & http_workers(service))
 
 
 def test_approvals_end_with_the_token_that_made_them(make_service):
