@@ -4,9 +4,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/time.h"
 #include "source/names.h"
 #include "source/stream_internal.h"
+
+enum { DRAFT_LIFE_SEC = 3600 };
 
 struct names {
     char **items; /* owned, and so are the names */
@@ -53,6 +57,31 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* ".NAME.ticket.<16 hex digits>.tmp": a ticket that was being written anew. */
+static bool is_draft(struct slc_str name)
+{
+    static const char before[] = ".ticket.", behind[] = ".tmp";
+    enum { BEFORE = sizeof(before) - 1, DIGITS = 16, BEHIND = sizeof(behind) - 1 };
+    const char *at;
+
+    if (name.len <= 1 + BEFORE + DIGITS + BEHIND || name.data[0] != '.')
+        return false;
+    at = name.data + name.len - BEHIND - DIGITS - BEFORE;
+    return memcmp(at, before, BEFORE) == 0 && strspn(at + BEFORE, "0123456789abcdef") == DIGITS &&
+           memcmp(at + BEFORE + DIGITS, behind, BEHIND) == 0;
+}
+
+/* Writing one takes a moment: after an hour, whoever did was killed. What cannot be
+ * removed stays. */
+static void remove_old_draft(int dir_fd, const char *name)
+{
+    struct stat status;
+
+    if (fstatat(dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
+        status.st_mtim.tv_sec < slc_now_usec() / SLC_USEC_PER_SEC - DRAFT_LIFE_SEC)
+        (void)unlinkat(dir_fd, name, 0);
+}
+
 /* A descriptor of its own, because the position in a directory belongs to the
  * open file and threads may scan at the same time. */
 static bool list_names(const struct slc_stream *stream, struct names *names,
@@ -80,6 +109,8 @@ static bool list_names(const struct slc_stream *stream, struct names *names,
                                   stream->path);
         if (!entry)
             break;
+        if (is_draft(slc_str_from(entry->d_name)))
+            remove_old_draft(stream->dir_fd, entry->d_name);
         if (slc_name_is_ticket(slc_str_from(entry->d_name)) &&
             !add_name(names, entry->d_name, error)) {
             slc_error_locate(error, stream->path, 0, (struct slc_str){0});

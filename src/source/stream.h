@@ -62,7 +62,8 @@ struct slc_stream_listing {
 };
 
 /* Read every ticket of the directory. Hidden and temporary names are passed
- * over. A faulty ticket is an entry with its error; so is the older of two
+ * over (a ticket's own temporary file that is older than an hour is removed: its writer
+ * was killed). A faulty ticket is an entry with its error; so is the older of two
  * tickets for one replica (CONFLICT; of equally old ones the first by name
  * stays). Only a directory that cannot be read, or that has more than
  * SLC_STREAM_MAX_TICKETS tickets (LIMIT), fails the scan.

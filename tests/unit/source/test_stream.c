@@ -369,6 +369,41 @@ static void scans_while_tickets_move(void **state)
     assert_null(failed);
 }
 
+/* What a killed writer of a ticket left goes away after an hour; nothing else does. */
+static void old_drafts(void **state)
+{
+    static const struct {
+        const char *name;
+        time_t age_sec;
+        bool stays;
+    } files[] = {
+        {".a.ticket.0123456789abcdef.tmp", 4000, false},
+        {".b.ticket.0123456789abcdef.tmp", 3000, true},
+        {".a.ticket.0123456789abcdeg.tmp", 4000, true},
+        {".a.ticket.0123456789abcde.tmp", 4000, true},
+        {".a.csv.0123456789abcdef.tmp", 4000, true},
+        {"a.ticket.0123456789abcdef.tmp", 4000, true},
+        {".ticket.0123456789abcdef.tmp", 4000, true},
+        {".tmp", 4000, true},
+    };
+    struct place *place = *state;
+    SLC_AUTO_LISTING struct slc_stream_listing listing = {0};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        struct timespec times[2] = {
+            {.tv_sec = slc_now_usec() / SLC_USEC_PER_SEC - files[i].age_sec},
+            {.tv_sec = slc_now_usec() / SLC_USEC_PER_SEC - files[i].age_sec}};
+
+        put(place, files[i].name, "x");
+        assert_int_equal(utimensat(place->fd, files[i].name, times, 0), 0);
+    }
+    scan(place, &listing);
+    assert_int_equal(listing.count, 0);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        if ((faccessat(place->fd, files[i].name, F_OK, 0) == 0) != files[i].stays)
+            fail_msg("%s", files[i].name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +412,7 @@ int main(void)
         PLACE_TEST(faulty_tickets),     PLACE_TEST(conflicts),
         PLACE_TEST(ten_thousand),       PLACE_TEST(links_and_odd_files),
         PLACE_TEST(data_files),         PLACE_TEST(scans_while_tickets_move),
+        PLACE_TEST(old_drafts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
