@@ -21,10 +21,16 @@ import harness
 PROGRAM = os.environ.get("SLUICE_TEST_REDIS_SERVER") or "redis-server"
 
 
+HANDED_OUT = set()
+
+
 def free_port():
     """One below those that the kernel gives to outgoing connections: it is still free when the server binds it."""
     while True:
         port = random.randrange(12000, 32000)
+        if port in HANDED_OUT:
+            continue
+        HANDED_OUT.add(port)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
