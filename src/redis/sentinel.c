@@ -30,6 +30,7 @@ static bool url_of(const struct slc_redis_url *url, const struct slc_redis_node 
     memset(ret, 0, sizeof(*ret));
     ret->kind = url->kind;
     ret->settings = url->settings;
+    ret->is_node = true;
     ret->port = seed->port;
     memcpy(ret->host, seed->host, sizeof(ret->host));
     if (!settings)

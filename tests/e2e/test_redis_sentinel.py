@@ -71,6 +71,7 @@ def test_a_load_and_a_look(tmp_path, watched):
     cli.ok("load", small, "--index", "id")
     assert watched.servers[0].client().hlen("small") == 2
     assert "small" in cli.ok("ls").stdout
+    assert "small" in cli.ok("ls", "--set", "redis.cluster=true").stdout, "that is about plain URLs, and a sentinel is no node"
     line = harness.CommandLine(tmp_path, watched.url.replace("mymaster", "other")).refused(3, "ls")
     assert '"other"' in line and "1 of 2 sentinels" in line
     line = harness.CommandLine(tmp_path, f"redis+sentinel://127.0.0.1:{watched.port}/other").refused(2, "ls")
