@@ -13,6 +13,8 @@
 
 enum {
     BLOCK_MS = 5000,
+    /* A stop ends a wait by shutting its connection down, which of a cluster's is not to be had. */
+    CLUSTER_BLOCK_MS = 500,
     FIRST_PAUSE_MS = 50,
     LAST_PAUSE_MS = 2000,
     MARK_BYTES = 64,
@@ -314,13 +316,14 @@ static bool read_events(struct slc_listener *listener)
     SLC_AUTO_REPLY struct slc_reply *reply = NULL;
     const struct slc_reply *events;
     char block[SLC_NUM_TEXT_BYTES], count[SLC_NUM_TEXT_BYTES];
+    int64_t block_ms = slc_redis_is_cluster(listener->redis) ? CLUSTER_BLOCK_MS : BLOCK_MS;
     struct slc_str stream;
     bool good = enter_wait(listener);
 
-    slc_redis_set_timeout(listener->redis, listener->options.timeout_ms + BLOCK_MS);
+    slc_redis_set_timeout(listener->redis, listener->options.timeout_ms + block_ms);
     good = good && slc_redis_call(listener->redis, &reply, NULL, SLC_STR("XREAD"), SLC_STR("COUNT"),
                                   slc_script_number(count, EVENTS_AT_ONCE), SLC_STR("BLOCK"),
-                                  slc_script_number(block, BLOCK_MS), SLC_STR("STREAMS"),
+                                  slc_script_number(block, block_ms), SLC_STR("STREAMS"),
                                   slc_str_from(listener->events), slc_str_from(listener->mark));
     leave_wait(listener);
     if (!good)

@@ -395,7 +395,8 @@ static void leave(struct slc_worker *worker)
     bool lagging;
 
     slc_inbox_home(worker->options.inbox, home, &lagging);
-    if (!worker->away && !thread->hangs && thread->redis && slc_worker_connect(worker, &thread->redis, NULL))
+    if (!worker->away && !thread->hangs && thread->redis &&
+        slc_worker_connect(worker, &thread->redis, NULL))
         (void)slc_script_call(thread->redis, worker->base, NULL, NULL, SLC_STR("leave"),
                               slc_str_from(worker->name), slc_str_from(home));
 }

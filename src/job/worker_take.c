@@ -14,6 +14,8 @@
 enum {
     TAKEN_ITEMS = 13,
     BLOCK_MS = 1000, /* and so often loads of the dead are looked for */
+    /* A stop ends a wait by shutting its connection down, which of a cluster's is not to be had. */
+    CLUSTER_BLOCK_MS = 500,
 };
 
 /* ---- What was handed out ----------------------------------------------------- */
@@ -209,7 +211,8 @@ static bool wait_for_load(struct slc_worker_thread *thread, const char *home, co
                           int64_t due_ms, struct slc_taken *taken, struct slc_error *error)
 {
     struct slc_worker *worker = thread->worker;
-    int64_t block_ms = due_ms >= 0 && due_ms < BLOCK_MS ? due_ms + 1 : BLOCK_MS;
+    int64_t most_ms = slc_redis_is_cluster(thread->redis) ? CLUSTER_BLOCK_MS : BLOCK_MS;
+    int64_t block_ms = due_ms >= 0 && due_ms < most_ms ? due_ms + 1 : most_ms;
     SLC_AUTO_REPLY struct slc_reply *read = NULL;
     SLC_AUTO_BUF struct slc_buf own = {0};
     char number[SLC_NUM_TEXT_BYTES];

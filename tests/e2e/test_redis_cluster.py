@@ -159,6 +159,9 @@ def test_a_service(tmp_path, cluster, empty):
         assert empty.exists("small1") == 0
         assert service.call("GET", "/unregister_replicas").status == 200
         assert [key for key in cluster.keys() if key.startswith(b"small") or key.startswith(b"{small")] == []
+        begin = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - begin < 4, "who waits in Redis for what happens is not waited for"
     finally:
         service.stop()
 
