@@ -75,8 +75,13 @@ static void take_offered(struct slc_api_asker *asker)
     offered = asker->offered;
     asker->offered = NULL;
     pthread_mutex_unlock(&asker->lock);
-    if (offered && !slc_redis_lane_use(asker->lane, offered))
-        slc_redis_pool_give(lanes, offered);
+    if (!offered || slc_redis_lane_use(asker->lane, offered))
+        return;
+    /* As one to a cluster: not to be asked for with each call. */
+    pthread_mutex_lock(&asker->lock);
+    asker->retry_usec = slc_monotonic_usec() + RETRY_USEC;
+    pthread_mutex_unlock(&asker->lock);
+    slc_redis_pool_give(lanes, offered);
 }
 
 /* ---- Rounds of its thread ------------------------------------------------ */

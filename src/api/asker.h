@@ -37,7 +37,7 @@ struct slc_api_asker {
     struct slc_redis *offered; /* a connection for the lane */
     bool wished;               /* one is on its way */
     bool stopped;              /* its thread has ended */
-    int64_t retry_usec;        /* monotonic: none could be had, not to be tried before */
+    int64_t retry_usec;        /* monotonic: none could be had or used, not to be tried before */
 };
 
 /* For slc_http_server_options: an asker on each thread (slc_api_companion()). */
