@@ -310,6 +310,12 @@ static void answer_row(struct slc_asking *asking, struct slc_reply *const replie
         slc_http_detail(&response, 404, "The replica has no row of that key");
         finish(asking, &response);
         break;
+    case SLC_ASK_ROW_CHANGED:
+        /* Not at the desk, which would take the layout for the reason, for good. */
+        slc_http_response_release(&response);
+        asking->next = NULL;
+        ask_line(asking);
+        break;
     case SLC_ASK_ROW_UNKNOWN:
         slc_http_response_release(&response);
         slc_api_desk_later(asking->api, asking->pending,

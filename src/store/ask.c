@@ -84,8 +84,11 @@ enum slc_ask_row slc_ask_row_answer(struct slc_reply *const replies[], size_t in
 
     if (meta->type != SLC_REPLY_ARRAY || meta->count != 3 ||
         meta->items[0].type != SLC_REPLY_STRING || meta->items[2].type != SLC_REPLY_NIL ||
-        again->type != SLC_REPLY_STRING || !slc_str_eq(meta->items[0].text, again->text) ||
-        !is_one_hash(&meta->items[1]) || rows->type != SLC_REPLY_ARRAY || index >= rows->count)
+        again->type != SLC_REPLY_STRING || !is_one_hash(&meta->items[1]))
+        return SLC_ASK_ROW_UNKNOWN;
+    if (!slc_str_eq(meta->items[0].text, again->text))
+        return SLC_ASK_ROW_CHANGED;
+    if (rows->type != SLC_REPLY_ARRAY || index >= rows->count)
         return SLC_ASK_ROW_UNKNOWN;
     row = &rows->items[index];
     if (row->type == SLC_REPLY_NIL)

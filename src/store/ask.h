@@ -32,12 +32,12 @@ void slc_ask_rows(struct slc_buf *commands, struct slc_str name, const struct sl
                   size_t count);
 
 enum slc_ask_row {
-    SLC_ASK_ROW_FOUND,  /* appended, as slc_store_row() does; `ret_load_id` is set (of the replies)
-                         */
-    SLC_ASK_ROW_ABSENT, /* the replica is there, the row is not */
+    SLC_ASK_ROW_FOUND,   /* appended, as slc_store_row() does; `ret_load_id` is set (of the replies)
+                          */
+    SLC_ASK_ROW_ABSENT,  /* the replica is there, the row is not */
+    SLC_ASK_ROW_CHANGED, /* it was loaded anew in between: ask again */
     /* Not to be told from these replies (no replica, another layout than one
-     * hash, no load's id, a cluster's copy of the metadata, or it was loaded anew
-     * in between): slc_store_row() knows. */
+     * hash, no load's id, or a cluster's copy of the metadata): slc_store_row() knows. */
     SLC_ASK_ROW_UNKNOWN,
 };
 

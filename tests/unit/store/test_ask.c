@@ -104,7 +104,7 @@ static void a_swap_in_between_is_noticed(void **state)
     (void)state;
     assert_int_equal(slc_ask_row_answer(replies, 0, &json, &load_id), SLC_ASK_ROW_FOUND);
     again.text = SLC_STR("two");
-    assert_int_equal(slc_ask_row_answer(replies, 0, &json, &load_id), SLC_ASK_ROW_UNKNOWN);
+    assert_int_equal(slc_ask_row_answer(replies, 0, &json, &load_id), SLC_ASK_ROW_CHANGED);
     again = (struct slc_reply){.type = SLC_REPLY_NIL};
     assert_int_equal(slc_ask_row_answer(replies, 0, &json, &load_id), SLC_ASK_ROW_UNKNOWN);
     assert_string_equal(slc_buf_text(&json), "[1]");
