@@ -294,6 +294,31 @@ static void test_proxy(void **state)
     start(NULL);
 }
 
+/* A proxy sends calls of different clients over one connection. */
+static void test_proxy_keeps_its_connection(void **state)
+{
+    static const char *const clients[] = {"192.0.2.7", "192.0.2.8", "192.0.2.7"};
+    struct raw_client proxy;
+
+    (void)state;
+    stop(NULL);
+    fixture_start(&fixture, trust_loopback);
+    raw_open(&proxy, fixture.port);
+    for (size_t i = 0; i < 3; i++) {
+        char request[160];
+
+        snprintf(request, sizeof(request),
+                 "GET /hello HTTP/1.1\r\n" HOST "X-Forwarded-For: %s\r\n\r\n", clients[i]);
+        assert_true(raw_send_text(&proxy, request));
+        raw_read(&proxy, &answer, false);
+        assert_string_equal(fixture_wait_records(&fixture, i + 1)->client, clients[i]);
+    }
+    raw_close(&proxy);
+    stop(NULL);
+    slc_trusted_proxies_release(&proxies);
+    start(NULL);
+}
+
 static void one_thread(struct slc_http_server_options *options)
 {
     options->threads = 1;
@@ -602,6 +627,7 @@ int main(int argc, char *argv[])
         cmocka_unit_test_setup_teardown(test_guessing, start, stop),
         cmocka_unit_test_setup_teardown(test_limits, start, stop),
         cmocka_unit_test_setup_teardown(test_proxy, start, stop),
+        cmocka_unit_test_setup_teardown(test_proxy_keeps_its_connection, start, stop),
         cmocka_unit_test_setup_teardown(test_suspend, start, stop),
         cmocka_unit_test_setup_teardown(test_suspend_pipelined, start, stop),
         cmocka_unit_test_setup_teardown(test_suspend_race, start, stop),
