@@ -377,7 +377,7 @@ def test_graceful_timeout_ends_what_hangs(many):
 def test_a_stop_of_the_whole_group(many):
     """timeout(1) and some supervisors tell every process: that no worker is there any more is no fault then."""
     service = many(graceful_timeout=10)
-    loader = workers(service, "load")[0]
+    loader = harness.until("a worker that loads is there", lambda: workers(service, "load"))[0]
     with socket.create_connection(("127.0.0.1", service.port)) as client:
         client.sendall(b"POST /check_fingerprint HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
         harness.until("it is in flight",
