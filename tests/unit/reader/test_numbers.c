@@ -120,6 +120,15 @@ static void check_all(const struct column *c)
     check_decimals(c, slc_numbers_float64_portable);
 }
 
+static size_t put(char *to, const char *text)
+{
+    size_t len = strlen(text);
+
+    memcpy(to, text, len);
+    return len;
+}
+
+/* `to` has room for MOST_BYTES + 16; 50 are used at most. */
 static size_t random_number(struct dice *dice, char *to)
 {
     static const char *const signs[] = {"", "", "", "-", "-", "+", "--"};
@@ -129,16 +138,16 @@ static size_t random_number(struct dice *dice, char *to)
     size_t fraction = roll(dice, 3) ? roll(dice, 9) : roll(dice, 20);
     size_t n = 0, kind = roll(dice, 8);
 
-    n += (size_t)sprintf(to, "%s", signs[roll(dice, 7)]);
+    n += put(to, signs[roll(dice, 7)]);
     for (size_t i = 0; i < whole; i++)
         to[n++] = (char)('0' + (roll(dice, 5) ? roll(dice, 10) : roll(dice, 2) * 9));
     if (kind > 2) {
-        n += (size_t)sprintf(to + n, "%s", points[roll(dice, roll(dice, 9) ? 3 : 8)]);
+        n += put(to + n, points[roll(dice, roll(dice, 9) ? 3 : 8)]);
         for (size_t i = 0; i < fraction; i++)
             to[n++] = (char)('0' + roll(dice, 10));
     }
     if (kind == 7) {
-        n += (size_t)sprintf(to + n, "%s", letters[roll(dice, 7)]);
+        n += put(to + n, letters[roll(dice, 7)]);
         for (size_t i = roll(dice, 5); i > 0; i--)
             to[n++] = (char)('0' + roll(dice, 10));
     }
@@ -164,9 +173,10 @@ static void random_numbers(void **state)
             size_t len;
 
             if (alike) /* so that whole groups of them are taken */
-                len = (size_t)sprintf(text, "%s%llu.%06llu", roll(&dice, 2) ? "-" : "",
-                                      (unsigned long long)roll(&dice, 2000000),
-                                      (unsigned long long)roll(&dice, 1000000));
+                len =
+                    (size_t)snprintf(text, sizeof(text), "%s%llu.%06llu", roll(&dice, 2) ? "-" : "",
+                                     (unsigned long long)roll(&dice, 2000000),
+                                     (unsigned long long)roll(&dice, 1000000));
             else
                 len = random_number(&dice, text);
             if (roll(&dice, 50) == 0)
