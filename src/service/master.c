@@ -413,9 +413,10 @@ static int wait_and_see(struct slc_master *master, int64_t until_usec)
         hear_keeper(master);
     if (fds[2].revents)
         promote(master);
-    reap(master);
+    /* The signal first: who ends behind the reaping sends another one. */
     if (fds[0].revents)
         signal_number = handle_signal(master);
+    reap(master);
     return signal_number;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 int (*read_hook)(const char *path);
+void (*signal_read_hook)(void);
 
 ssize_t __real_read(int fd, void *bytes, size_t size);
 ssize_t __wrap_read(int fd, void *bytes, size_t size);
@@ -17,16 +18,17 @@ ssize_t __wrap_read(int fd, void *bytes, size_t size)
     ssize_t len;
     int reason;
 
-    if (!read_hook)
+    if (!read_hook && !signal_read_hook)
         return __real_read(fd, bytes, size);
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     len = readlink(link, path, sizeof(path) - 1);
-    if (len > 4) {
-        path[len] = '\0';
-        if (strcmp(path + len - 4, ".csv") == 0 && (reason = read_hook(path)) != 0) {
-            errno = reason;
-            return -1;
-        }
+    path[len > 0 ? len : 0] = '\0';
+    if (signal_read_hook && strcmp(path, "anon_inode:[signalfd]") == 0)
+        signal_read_hook();
+    if (read_hook && len > 4 && strcmp(path + len - 4, ".csv") == 0 &&
+        (reason = read_hook(path)) != 0) {
+        errno = reason;
+        return -1;
     }
     return __real_read(fd, bytes, size);
 }

@@ -7,7 +7,9 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -403,6 +405,40 @@ static void test_watching_a_file_that_cannot_be_read(void **state)
     place_close(&place);
 }
 
+/* The workers read the signal that ends them one after the other; the master, which
+ * has read it first, reads that one of them has ended when all have. */
+static atomic_int *turns; /* shared by all processes */
+
+static void read_signals_in_turn(void)
+{
+    static int turn = -1;
+    struct timespec nap = {.tv_nsec = 500000000};
+
+    if (turn != 0) {
+        turn = atomic_fetch_add(turns, 1);
+        nap.tv_nsec = turn * 50000000L;
+    }
+    nanosleep(&nap, NULL);
+}
+
+/* One signal may tell of several children. */
+static void test_workers_that_end_together(void **state)
+{
+    static const char *const more[] = {"graceful_timeout", "3600", NULL};
+    struct place place;
+
+    place_open(&place, state);
+    turns = mmap(NULL, sizeof(*turns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(turns, MAP_FAILED);
+    signal_read_hook = read_signals_in_turn;
+    start(&process, &place, more);
+    signal_read_hook = NULL;
+    wait_for(&process, "listening", 1);
+    assert_int_equal(finish(&process, SIGTERM), 0);
+    munmap(turns, sizeof(*turns));
+    place_close(&place);
+}
+
 /* A load that does not end holds a graceful stop up; a quick one need not wait. */
 static void test_a_quick_stop_during_a_graceful_one(void **state)
 {
@@ -473,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_places_that_are_taken),
         cmocka_unit_test(test_watching),
         cmocka_unit_test(test_watching_a_file_that_cannot_be_read),
+        cmocka_unit_test(test_workers_that_end_together),
         cmocka_unit_test(test_a_quick_stop_during_a_graceful_one),
         cmocka_unit_test(test_a_quick_stop_while_a_client_waits),
         cmocka_unit_test(test_the_private_server),
