@@ -79,6 +79,22 @@ void slc_buf_append_percent(struct slc_buf *buf, struct slc_str s)
     }
 }
 
+void slc_buf_append_quoted(struct slc_buf *buf, struct slc_str s)
+{
+    slc_buf_append_byte(buf, '"');
+    while (s.len > 0) {
+        const char *quote = memchr(s.data, '"', s.len);
+        size_t len = quote ? (size_t)(quote - s.data) + 1 : s.len;
+
+        slc_buf_append(buf, s.data, len);
+        if (quote)
+            slc_buf_append_byte(buf, '"');
+        s.data += len;
+        s.len -= len;
+    }
+    slc_buf_append_byte(buf, '"');
+}
+
 const char *slc_buf_text(struct slc_buf *buf)
 {
     char *end = slc_buf_reserve(buf, 1);

@@ -81,6 +81,9 @@ void slc_buf_printf(struct slc_buf *buf, const char *format, ...)
  * RFC 3986, 2.3, which need no escape anywhere in one. */
 void slc_buf_append_percent(struct slc_buf *buf, struct slc_str s);
 
+/* `s` as a quoted field of CSV (RFC 4180): between double quotes, its own doubled. */
+void slc_buf_append_quoted(struct slc_buf *buf, struct slc_str s);
+
 /* The contents as a view that lives until the next append. */
 static inline struct slc_str slc_buf_view(const struct slc_buf *buf)
 {

@@ -122,7 +122,7 @@ static bool print_table(const struct slc_meta *meta, struct slc_str json, struct
                         struct slc_error *error)
 {
     SLC_AUTO_JSON struct json_object *columns = slc_meta_json(meta, "COLUMNS");
-    SLC_AUTO_JSON struct json_object *rows = slc_json_read(json);
+    SLC_AUTO_JSON struct json_object *rows = slc_json_tree(json, SLC_META_DEPTH);
     SLC_AUTO_TABLE struct slc_table table = {.gap = 2};
     int width = slc_cli_stdout_is_terminal() ? slc_cli_columns() : SLC_TABLE_ANY_WIDTH;
 

@@ -4,8 +4,6 @@
 #include "cli/text.h"
 #include "store/size.h"
 
-enum { JSON_DEPTH = 16 };
-
 bool slc_replica_facts(struct slc_redis *redis, struct slc_str name, const struct slc_meta *meta,
                        struct slc_replica_facts *ret_facts, struct slc_error *error)
 {
@@ -17,29 +15,9 @@ bool slc_replica_facts(struct slc_redis *redis, struct slc_str name, const struc
     return true;
 }
 
-struct json_object *slc_json_read(struct slc_str text)
-{
-    struct json_tokener *tokener;
-    struct json_object *object = NULL;
-
-    if (!text.data || text.len > INT32_MAX)
-        return NULL;
-    tokener = json_tokener_new_ex(JSON_DEPTH);
-    if (!tokener)
-        return NULL;
-    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-    object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
-    if (json_tokener_get_error(tokener) != json_tokener_success) {
-        json_object_put(object);
-        object = NULL;
-    }
-    json_tokener_free(tokener);
-    return object;
-}
-
 struct json_object *slc_meta_json(const struct slc_meta *meta, const char *field)
 {
-    return slc_json_read(slc_meta_get(meta, field));
+    return slc_json_tree(slc_meta_get(meta, field), SLC_META_DEPTH);
 }
 
 int64_t slc_meta_int(const struct slc_meta *meta, const char *field)

@@ -2,13 +2,13 @@
 #ifndef SLC_CLI_REPLICA_H
 #define SLC_CLI_REPLICA_H
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/json_tree.h"
 #include "redis/connection.h"
 #include "store/store.h"
 
@@ -30,19 +30,14 @@ static inline void slc_names_auto(struct slc_names *names)
 {
     slc_store_names_release(names);
 }
-static inline void slc_json_auto(struct json_object **object)
-{
-    json_object_put(*object);
-}
 #define SLC_AUTO_META SLC_CLEANUP(slc_meta_auto)
 #define SLC_AUTO_NAMES SLC_CLEANUP(slc_names_auto)
-#define SLC_AUTO_JSON SLC_CLEANUP(slc_json_auto)
 
-/* JSON text, read as json-c does (it takes single quotes, too; bounded in
- * depth), the caller's with json_object_put(); NULL when it is none. */
-struct json_object *slc_json_read(struct slc_str text);
+/* How deep what sluice writes into META nests, and some. */
+enum { SLC_META_DEPTH = 16 };
 
-/* The field's document, as slc_json_read() has it. */
+/* The field's document (an object or an array), the caller's with json_object_put();
+ * NULL when it is none. */
 struct json_object *slc_meta_json(const struct slc_meta *meta, const char *field);
 /* The field's whole number; -1 when it is none. */
 int64_t slc_meta_int(const struct slc_meta *meta, const char *field);

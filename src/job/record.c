@@ -1,13 +1,13 @@
 #include "job/record.h"
 
 #include <inttypes.h>
-#include <json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/json_tree.h"
 #include "base/utf8.h"
 
 enum { DEPTH_MAX = 8, TEXT_MAX_BYTES = 1 << 20 };
@@ -192,20 +192,9 @@ void slc_record_progress(struct slc_buf *json, const struct slc_load_progress *p
 
 /* ---- Reading ------------------------------------------------------------- */
 
-static struct json_object *parse(struct slc_str json)
+static struct json_object *read_object(struct slc_str json)
 {
-    struct json_tokener *tokener;
-    struct json_object *root;
-
-    if (!json.data || json.len > TEXT_MAX_BYTES || !(tokener = json_tokener_new_ex(DEPTH_MAX)))
-        return NULL;
-    root = json_tokener_parse_ex(tokener, json.data, (int)json.len);
-    json_tokener_free(tokener);
-    if (root && !json_object_is_type(root, json_type_object)) {
-        json_object_put(root);
-        root = NULL;
-    }
-    return root;
+    return json.len <= TEXT_MAX_BYTES ? slc_json_tree_object(json, DEPTH_MAX) : NULL;
 }
 
 static const char *text_of(struct json_object *object, const char *key)
@@ -269,7 +258,7 @@ static struct slc_error *member_error(struct json_object *object, const char *ke
 
 struct slc_error *slc_record_parse_error(struct slc_str json)
 {
-    struct json_object *root = parse(json);
+    struct json_object *root = read_object(json);
     struct slc_error *error = error_of(root);
 
     json_object_put(root);
@@ -287,7 +276,7 @@ void slc_record_release(struct slc_record *record)
 
 bool slc_record_parse(struct slc_str json, struct slc_record *ret_record, struct slc_error *error)
 {
-    struct json_object *root = parse(json);
+    struct json_object *root = read_object(json);
     struct slc_record record = {0};
 
     if (!root)
@@ -315,7 +304,7 @@ static enum slc_job_state state_of(const char *name)
 
 bool slc_record_parse_end(struct slc_str json, struct slc_job *job)
 {
-    struct json_object *root = parse(json), *drift = NULL;
+    struct json_object *root = read_object(json), *drift = NULL;
     enum slc_ticket_status status;
 
     if (!root)
@@ -343,7 +332,7 @@ bool slc_record_parse_end(struct slc_str json, struct slc_job *job)
 
 bool slc_record_parse_progress(struct slc_str json, struct slc_job *job)
 {
-    struct json_object *root = parse(json);
+    struct json_object *root = read_object(json);
     int64_t stage;
 
     if (!root)

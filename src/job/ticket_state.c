@@ -1,10 +1,12 @@
 #include "job/ticket_state.h"
 
-#include <json.h>
 #include <stdlib.h>
 
 #include "base/digest.h"
 #include "base/json.h"
+#include "base/json_tree.h"
+
+enum { STATE_DEPTH = 8 };
 
 static const char no_memory[] = "no memory for the states of tickets";
 
@@ -72,41 +74,11 @@ static void digest_of(const struct slc_ticket *ticket, char hex[SLC_SHA256_HEX_B
     slc_sha256_hex(slc_ticket_text(ticket), hex);
 }
 
-static struct slc_str text_member(struct json_object *object, const char *key)
-{
-    struct json_object *value = NULL;
-
-    if (!json_object_object_get_ex(object, key, &value) ||
-        !json_object_is_type(value, json_type_string))
-        return (struct slc_str){0};
-    return (struct slc_str){.data = json_object_get_string(value),
-                            .len = (size_t)json_object_get_string_len(value)};
-}
-
-static struct json_object *parse(struct slc_str json)
-{
-    struct json_tokener *tokener = json_tokener_new_ex(8);
-    struct json_object *root = NULL;
-
-    if (!tokener || json.len > SLC_TICKET_MAX_BYTES) {
-        json_tokener_free(tokener);
-        return NULL;
-    }
-    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-    root = json_tokener_parse_ex(tokener, json.data, (int)json.len);
-    json_tokener_free(tokener);
-    if (root && !json_object_is_type(root, json_type_object)) {
-        json_object_put(root);
-        root = NULL;
-    }
-    return root;
-}
-
 /* False when the copy could not be made. */
 static bool change_copy(struct slc_ticket *copy, struct json_object *state,
                         enum slc_ticket_status status, struct slc_error *error)
 {
-    struct slc_str stamp = text_member(state, "load_dttm");
+    struct slc_str stamp = slc_json_tree_text(state, "load_dttm");
     struct json_object *fault = NULL;
     int64_t usec;
 
@@ -129,7 +101,8 @@ bool slc_ticket_state_apply(struct slc_str json, const struct slc_ticket *on_dis
                             struct slc_ticket **ret_ticket, struct slc_error *error)
 {
     SLC_AUTO_TICKET struct slc_ticket *copy = NULL;
-    struct json_object *state = json.data ? parse(json) : NULL;
+    struct json_object *state =
+        json.len <= SLC_TICKET_MAX_BYTES ? slc_json_tree_object(json, STATE_DEPTH) : NULL;
     char hex[SLC_SHA256_HEX_BYTES];
     enum slc_ticket_status status;
     bool good = true;
@@ -138,8 +111,8 @@ bool slc_ticket_state_apply(struct slc_str json, const struct slc_ticket *on_dis
     if (!state)
         return true;
     digest_of(on_disk, hex);
-    if (slc_str_is(text_member(state, "text_sha256"), hex) &&
-        slc_ticket_status_from_name(text_member(state, "status"), &status)) {
+    if (slc_str_is(slc_json_tree_text(state, "text_sha256"), hex) &&
+        slc_ticket_status_from_name(slc_json_tree_text(state, "status"), &status)) {
         copy = slc_ticket_copy(on_disk);
         good = copy ? change_copy(copy, state, status, error)
                     : slc_fail(error, SLC_ERR_MEMORY, "%s", no_memory);

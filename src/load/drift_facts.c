@@ -1,8 +1,8 @@
 #include "load/drift_facts.h"
 
-#include <json-c/json_tokener.h>
 #include <math.h>
 
+#include "base/json_tree.h"
 #include "base/time.h"
 
 enum { PROFILE_VERSION = 1, PROFILE_DEPTH = 8, PROFILE_MAX_BYTES = 256 << 20 };
@@ -160,23 +160,12 @@ struct slc_drift_facts slc_drift_facts_read(const struct json_object *column)
 
 struct json_object *slc_drift_profile_read(struct slc_str text, int64_t *ret_n_rows)
 {
-    struct json_tokener *tokener;
-    struct json_object *root, *columns;
+    struct json_object *root =
+        text.len <= PROFILE_MAX_BYTES ? slc_json_tree_object(text, PROFILE_DEPTH) : NULL;
+    struct json_object *columns;
     int64_t version = 0;
-    bool is_whole;
 
-    if (!text.data || text.len > PROFILE_MAX_BYTES)
-        return NULL;
-    tokener = json_tokener_new_ex(PROFILE_DEPTH);
-    if (!tokener)
-        return NULL;
-    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-    root = json_tokener_parse_ex(tokener, text.data, (int)text.len);
-    is_whole = json_tokener_get_error(tokener) == json_tokener_success &&
-               json_tokener_get_parse_end(tokener) == text.len;
-    json_tokener_free(tokener);
-    if (is_whole && json_object_is_type(root, json_type_object) &&
-        get_int(root, "version", &version) && version == PROFILE_VERSION &&
+    if (root && get_int(root, "version", &version) && version == PROFILE_VERSION &&
         get_int(root, "rows", ret_n_rows) && json_object_object_get_ex(root, "columns", &columns) &&
         json_object_is_type(columns, json_type_object))
         return root;

@@ -17,22 +17,6 @@ struct slc_rejects {
     char temporary[NAME_MAX + 1];
 };
 
-static void append_quoted(struct slc_buf *lines, struct slc_str text)
-{
-    slc_buf_append_byte(lines, '"');
-    while (text.len > 0) {
-        const char *quote = memchr(text.data, '"', text.len);
-        size_t run = quote ? (size_t)(quote - text.data) + 1 : text.len;
-
-        slc_buf_append(lines, text.data, run);
-        if (quote)
-            slc_buf_append_byte(lines, '"');
-        text.data += run;
-        text.len -= run;
-    }
-    slc_buf_append_text(lines, "\"\n");
-}
-
 void slc_rejects_format(struct slc_buf *lines, const struct slc_chunk *chunk,
                         const struct slc_reject *rejects, int64_t n_rejects)
 {
@@ -42,7 +26,8 @@ void slc_rejects_format(struct slc_buf *lines, const struct slc_chunk *chunk,
         if (rejects[i].offset_bytes >= 0)
             slc_json_int64(lines, rejects[i].offset_bytes);
         slc_buf_printf(lines, ",\"%s\",", rejects[i].reason);
-        append_quoted(lines, rejects[i].text);
+        slc_buf_append_quoted(lines, rejects[i].text);
+        slc_buf_append_byte(lines, '\n');
     }
 }
 

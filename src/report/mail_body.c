@@ -1,9 +1,9 @@
 #include "report/mail_body.h"
 
 #include <inttypes.h>
-#include <json.h>
 #include <string.h>
 
+#include "base/json_tree.h"
 #include "base/num.h"
 #include "base/time.h"
 #include "report/mail_doc.h"
@@ -25,28 +25,10 @@ static struct slc_str meta(const struct body *body, const char *field)
                                   : (struct slc_str){0};
 }
 
-static struct json_object *parse(struct slc_str text)
-{
-    struct json_tokener *tokener;
-    struct json_object *value = NULL;
-
-    if (!text.data || text.len > INT32_MAX || !(tokener = json_tokener_new_ex(JSON_DEPTH)))
-        return NULL;
-    value = json_tokener_parse_ex(tokener, text.data, (int)text.len);
-    json_tokener_free(tokener);
-    return value;
-}
-
-static void put_json(struct json_object **object)
-{
-    json_object_put(*object);
-}
-#define AUTO_JSON SLC_CLEANUP(put_json)
-
 static struct json_object *meta_json(const struct body *body, const char *field,
                                      enum json_type type)
 {
-    struct json_object *value = parse(meta(body, field));
+    struct json_object *value = slc_json_tree(meta(body, field), JSON_DEPTH);
 
     if (value && !json_object_is_type(value, type)) {
         json_object_put(value);
@@ -125,7 +107,7 @@ static void append_duration(struct slc_buf *line, struct slc_str seconds)
 
 static void say_shape(struct body *body)
 {
-    AUTO_JSON struct json_object *shape = meta_json(body, "DF_SHAPE", json_type_array);
+    SLC_AUTO_JSON struct json_object *shape = meta_json(body, "DF_SHAPE", json_type_array);
     struct slc_str index = meta(body, "INDEX_COLUMN");
 
     if (!shape || json_object_array_length(shape) != 2)
@@ -204,8 +186,9 @@ static void say_facts(struct body *body)
 
 static void say_constants(struct body *body)
 {
-    AUTO_JSON struct json_object *names = meta_json(body, "ZERO_STD_COLS", json_type_array);
-    AUTO_JSON struct json_object *values = meta_json(body, "ZERO_STD_COLS_VALUES", json_type_array);
+    SLC_AUTO_JSON struct json_object *names = meta_json(body, "ZERO_STD_COLS", json_type_array);
+    SLC_AUTO_JSON struct json_object *values =
+        meta_json(body, "ZERO_STD_COLS_VALUES", json_type_array);
     size_t count = names ? json_object_array_length(names) : 0;
 
     if (count == 0 || !values || json_object_array_length(values) != count)
@@ -232,7 +215,7 @@ static void say_constants(struct body *body)
 
 static void say_duplicates(struct body *body)
 {
-    AUTO_JSON struct json_object *kept = meta_json(body, "DUPLICATED_COLS", json_type_object);
+    SLC_AUTO_JSON struct json_object *kept = meta_json(body, "DUPLICATED_COLS", json_type_object);
     int said = 0;
 
     if (!kept || json_object_object_length(kept) == 0)
@@ -255,9 +238,10 @@ static void say_duplicates(struct body *body)
 
 static void say_missing(struct body *body)
 {
-    AUTO_JSON struct json_object *names =
+    SLC_AUTO_JSON struct json_object *names =
         meta_json(body, "MISSING_DATA_COL_NAMES", json_type_array);
-    AUTO_JSON struct json_object *counts = meta_json(body, "MISSING_DATA_COUNT", json_type_array);
+    SLC_AUTO_JSON struct json_object *counts =
+        meta_json(body, "MISSING_DATA_COUNT", json_type_array);
     size_t count = names ? json_object_array_length(names) : 0;
     int64_t rows = body->load->rows_read - body->load->rows_rejected;
 
@@ -292,7 +276,7 @@ static void say_step(struct body *body, const char *field, const char *step, boo
 {
     static const char *const strategies[] = {"mean",   "median",   "most_frequent", "constant",
                                              "minmax", "standard", "maxabs",        "robust"};
-    AUTO_JSON struct json_object *document = meta_json(body, field, json_type_object);
+    SLC_AUTO_JSON struct json_object *document = meta_json(body, field, json_type_object);
     struct json_object *columns = NULL;
 
     if (!document || !json_object_object_get_ex(document, "columns", &columns) ||
@@ -332,7 +316,7 @@ static void say_step(struct body *body, const char *field, const char *step, boo
 
 static void say_repairs(struct body *body)
 {
-    AUTO_JSON struct json_object *columns = meta_json(body, "JSON_REPAIR", json_type_object);
+    SLC_AUTO_JSON struct json_object *columns = meta_json(body, "JSON_REPAIR", json_type_object);
     int said = 0;
 
     if (!columns)
@@ -370,7 +354,7 @@ static void say_steps(struct body *body)
 
 static void say_drift(struct body *body)
 {
-    AUTO_JSON struct json_object *sentences = parse(body->load->drift);
+    SLC_AUTO_JSON struct json_object *sentences = slc_json_tree(body->load->drift, JSON_DEPTH);
 
     if (!json_object_is_type(sentences, json_type_array) ||
         json_object_array_length(sentences) == 0)
@@ -450,7 +434,7 @@ static bool draw(struct body *body, const char *name, struct json_object *column
 
 static void say_distributions(struct body *body)
 {
-    AUTO_JSON struct json_object *profile = meta_json(body, "PROFILE", json_type_object);
+    SLC_AUTO_JSON struct json_object *profile = meta_json(body, "PROFILE", json_type_object);
     struct json_object *columns = NULL;
     bool opened = false;
     int drawn = 0;

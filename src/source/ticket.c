@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_tree.h"
 #include "base/time.h"
 #include "base/utf8.h"
 #include "source/json_members.h"
@@ -320,23 +321,6 @@ static struct slc_str body_of(const struct slc_ticket *t)
     return body;
 }
 
-static struct json_object *parse_tree(struct slc_str body)
-{
-    struct json_tokener *tokener = json_tokener_new_ex(SLC_TICKET_MAX_DEPTH + 1);
-    struct json_object *root = NULL;
-
-    if (!tokener)
-        return NULL;
-    json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-    root = json_tokener_parse_ex(tokener, body.data, (int)body.len);
-    if (json_tokener_get_error(tokener) != json_tokener_success) {
-        json_object_put(root);
-        root = NULL;
-    }
-    json_tokener_free(tokener);
-    return root;
-}
-
 /* The text is new: find its members and values. */
 static bool index_text(struct slc_ticket *t, struct slc_error *error)
 {
@@ -348,7 +332,7 @@ static bool index_text(struct slc_ticket *t, struct slc_error *error)
         return fail_syntax(t, body, at, "it is no valid UTF-8", error);
     if (!slc_json_members_scan(&t->members, body, &at, &why))
         return fail_syntax(t, body, at, why, error);
-    t->root = parse_tree(body);
+    t->root = slc_json_tree_object(body, SLC_TICKET_MAX_DEPTH + 1);
     if (!t->root)
         return slc_fail(error, SLC_ERR_TICKET,
                         "the ticket %s is JSON that cannot be read; "

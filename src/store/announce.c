@@ -1,11 +1,11 @@
 #include "store/announce.h"
 
-#include <json-c/json.h>
 #include <limits.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/json_tree.h"
 #include "store/exchange.h"
 #include "store/garbage.h"
 #include "store/lease.h"
@@ -14,7 +14,7 @@
 
 #define CONNECTION_NAME "sluice"
 
-enum { MOST_BYTES = 4 << 20 };
+enum { MOST_BYTES = 4 << 20, DEPTH = 3 };
 
 bool slc_load_id_is_valid(struct slc_str load_id)
 {
@@ -52,41 +52,28 @@ struct slc_str slc_announcement_text(struct slc_arena *arena,
 }
 
 /* A text member, copied; data NULL when it is not there. */
-static struct slc_str member(struct slc_arena *arena, const struct json_object *object,
-                             const char *key)
+static struct slc_str member(struct slc_arena *arena, struct json_object *object, const char *key)
 {
-    struct json_object *value;
+    struct slc_str text = slc_json_tree_text(object, key);
 
-    if (!json_object_object_get_ex(object, key, &value) ||
-        !json_object_is_type(value, json_type_string))
-        return (struct slc_str){0};
-    return slc_arena_copy(arena,
-                          (struct slc_str){.data = json_object_get_string(value),
-                                           .len = (size_t)json_object_get_string_len(value)});
+    return text.data ? slc_arena_copy(arena, text) : text;
 }
 
 bool slc_announcement_parse(struct slc_arena *arena, struct slc_str text,
                             struct slc_announcement *ret)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(3);
-    struct json_object *object = NULL, *started;
+    SLC_AUTO_JSON struct json_object *object =
+        text.len < MOST_BYTES ? slc_json_tree_object(text, DEPTH) : NULL;
+    struct json_object *started;
     bool good = false;
 
-    if (tokener && text.len < MOST_BYTES) {
-        json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-        object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
-    }
-    if (object && json_object_is_type(object, json_type_object) &&
-        json_object_object_get_ex(object, "started_usec", &started)) {
+    if (json_object_object_get_ex(object, "started_usec", &started)) {
         ret->name = member(arena, object, "name");
         ret->owner = member(arena, object, "owner");
         ret->document = member(arena, object, "layout");
         ret->started_usec = json_object_get_int64(started);
         good = ret->name.data && ret->owner.data;
     }
-    json_object_put(object);
-    if (tokener)
-        json_tokener_free(tokener);
     return good;
 }
 

@@ -89,27 +89,11 @@ static bool needs_quotes(struct slc_str field)
     return false;
 }
 
-static void put_quoted(struct slc_buf *out, struct slc_str field)
-{
-    slc_buf_append_byte(out, '"');
-    while (field.len > 0) {
-        const char *quote = memchr(field.data, '"', field.len);
-        size_t len = quote ? (size_t)(quote - field.data) + 1 : field.len;
-
-        slc_buf_append(out, field.data, len);
-        if (quote)
-            slc_buf_append_byte(out, '"');
-        field.data += len;
-        field.len -= len;
-    }
-    slc_buf_append_byte(out, '"');
-}
-
 /* `alone`: an empty one would make the line an empty one, which readers pass over. */
 static void put_field(struct slc_buf *out, struct slc_str field, bool alone)
 {
     if (needs_quotes(field) || (alone && field.len == 0))
-        put_quoted(out, field);
+        slc_buf_append_quoted(out, field);
     else
         slc_buf_append_str(out, field);
 }

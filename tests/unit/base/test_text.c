@@ -41,6 +41,10 @@ static void buffers(void **state)
     slc_buf_append_percent(&buf, slc_str_from("aZ09-._~ /%?\xc3\xa4"));
     assert_string_equal(slc_buf_text(&buf), "aZ09-._~%20%2F%25%3F%C3%A4");
     slc_buf_clear(&buf);
+    slc_buf_append_quoted(&buf, slc_str_from("\"a,\"\"b\n"));
+    slc_buf_append_quoted(&buf, slc_str_from(""));
+    assert_string_equal(slc_buf_text(&buf), "\"\"\"a,\"\"\"\"b\n\"\"\"");
+    slc_buf_clear(&buf);
     slc_buf_printf(&buf, "%*s", 5000, "x");
     assert_int_equal(buf.len, 5000);
     assert_int_equal(buf.data[4999], 'x');
