@@ -20,12 +20,6 @@ class Layout(tuple):
         return made
 
 
-def emptied(cluster):
-    for server in cluster.servers:
-        server.client().flushall()
-    return cluster.client()
-
-
 def write_table(tmp_path, name, rows, generation=0):
     folder = tmp_path / f"g{generation}-{rows}"
     folder.mkdir(exist_ok=True)

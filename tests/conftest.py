@@ -63,6 +63,26 @@ def service(make_service):
     return make_service()
 
 
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A Redis Cluster of three masters; a module that wants another one has a fixture of this name."""
+    import cluster_peers
+
+    made = cluster_peers.Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def empty_cluster(cluster):
+    """The same with nothing in it, seen through redis-py."""
+    for server in cluster.masters():
+        server.client().flushall()
+    return cluster.client()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failed test shows what its services logged."""

@@ -17,37 +17,25 @@ from cluster_tables import check_replica, leftovers, write_table
 pytestmark = pytest.mark.skipif(not shutil.which("redis-cli"), reason="no redis-cli to make a cluster with")
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    made = redis_peers.Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made.start()
-    made.stop()
-
-
-@pytest.fixture
-def empty(cluster):
-    return cluster_tables.emptied(cluster)
-
-
 @pytest.fixture(params=cluster_tables.LAYOUTS)
 def layout(request):
     return cluster_tables.Layout(request.param)
 
 
-def test_everything(tmp_path, cluster, empty, layout):
+def test_everything(tmp_path, cluster, empty_cluster, layout):
     cli = harness.CommandLine(tmp_path, cluster.url)
     names = [f"table{number}" for number in range(6)]  # on all of the masters
     for name in names:
         cli.ok("load", write_table(tmp_path, name, 100), "--index", "id", *layout)
-        check_replica(empty, cluster, name, 100)
+        check_replica(empty_cluster, cluster, name, 100)
         assert len({cluster.owner(key) for key in cluster.keys() if key.startswith(b"{%s}" % name.encode())}) == 1
     assert len({cluster.owner(name) for name in names}) > 1
-    assert empty.lrange("REPLICA_REGISTRY", 0, -1) == [name.encode() for name in reversed(names)]
+    assert empty_cluster.lrange("REPLICA_REGISTRY", 0, -1) == [name.encode() for name in reversed(names)]
     before = len(cluster.keys())
     cli.ok("load", write_table(tmp_path, "table0", 100, generation=1), "--index", "id", *layout)
     assert len(cluster.keys()) == before, "the old rows are gone"
-    check_replica(empty, cluster, "table0", 100)
-    assert empty.lindex("REPLICA_REGISTRY", 0) == b"table0"
+    check_replica(empty_cluster, cluster, "table0", 100)
+    assert empty_cluster.lindex("REPLICA_REGISTRY", 0) == b"table0"
     listing = cli.ok("ls").stdout
     assert all(name in listing for name in names)
     assert len(json.loads(cli.ok("top", "table1", "-n", "7", "--json").stdout)) == 7
@@ -58,13 +46,13 @@ def test_everything(tmp_path, cluster, empty, layout):
     assert cluster.keys() == []
 
 
-def test_one_layout_after_the_other(tmp_path, cluster, empty):
+def test_one_layout_after_the_other(tmp_path, cluster, empty_cluster):
     """Whatever there was before makes place for what comes, and nothing of it stays."""
     cli = harness.CommandLine(tmp_path, cluster.url)
     order = [*cluster_tables.LAYOUTS, *reversed(cluster_tables.LAYOUTS)]
     for turn, name in enumerate(order):
         cli.ok("load", write_table(tmp_path, "abc", 300 + turn), "--index", "id", *cluster_tables.Layout(name))
-        check_replica(empty, cluster, "abc", 300 + turn)
+        check_replica(empty_cluster, cluster, "abc", 300 + turn)
 
 
 def documented(layout):
@@ -75,25 +63,25 @@ def documented(layout):
     return names
 
 
-def test_as_documented(tmp_path, cluster, empty, layout):
+def test_as_documented(tmp_path, cluster, empty_cluster, layout):
     """The page's own code, with redis-py's RedisCluster and the names that clients know."""
     cli = harness.CommandLine(tmp_path, cluster.url)
     cli.ok("load", write_table(tmp_path, "abc", 2500), "--index", "id", "--set", "load.chunk_bytes=64KiB", *layout)
     if layout.name == "columns":
         pytest.importorskip("pyarrow", reason="pyarrow is not installed")
-        assert documented("columns")["read_table"](empty, "abc").num_rows == 2500
+        assert documented("columns")["read_table"](empty_cluster, "abc").num_rows == 2500
         return
     functions = documented(layout.name)
-    found = functions["read_all"](empty, "abc")
+    found = functions["read_all"](empty_cluster, "abc")
     assert sorted(found, key=int) == [str(number) for number in range(2500)]
-    assert functions["look_up"](empty, "abc", "77") == found["77"]
+    assert functions["look_up"](empty_cluster, "abc", "77") == found["77"]
 
 
-def test_the_metadata_under_both_names(tmp_path, cluster, empty):
+def test_the_metadata_under_both_names(tmp_path, cluster, empty_cluster):
     def copied():
-        copy = empty.hgetall("abc.META")
+        copy = empty_cluster.hgetall("abc.META")
         assert copy.pop(b"COPY_OF") == b"{abc}.META"
-        assert copy == empty.hgetall("{abc}.META")
+        assert copy == empty_cluster.hgetall("{abc}.META")
         return copy
 
     cli = harness.CommandLine(tmp_path, cluster.url)
@@ -102,22 +90,22 @@ def test_the_metadata_under_both_names(tmp_path, cluster, empty):
         assert json.loads(copied()[b"DF_SHAPE"])[0] == rows
     # A load that is killed between its swap and the copy: the next one, of whatever name, mends it.
     for key, value in ((b"ROWS_WRITTEN", b"9"), (b"LOAD_ID", b"0" * 32)):
-        empty.hset("abc.META", key, value)
-    empty.hset("REPLICA_REGISTRY:staging", empty.hget("{abc}.META", "LOAD_ID"), json.dumps(
-        {"name": "abc", "started_usec": 1, "owner": dead_owner(cli, tmp_path, cluster, empty)}))
+        empty_cluster.hset("abc.META", key, value)
+    empty_cluster.hset("REPLICA_REGISTRY:staging", empty_cluster.hget("{abc}.META", "LOAD_ID"), json.dumps(
+        {"name": "abc", "started_usec": 1, "owner": dead_owner(cli, tmp_path, cluster, empty_cluster)}))
     cli.ok("load", write_table(tmp_path, "other", 5), "--index", "id")
-    assert copied()[b"ROWS_WRITTEN"] == b"20" and empty.hlen("abc") == 20
+    assert copied()[b"ROWS_WRITTEN"] == b"20" and empty_cluster.hlen("abc") == 20
     service = harness.Service(tmp_path, cluster.url).start()
     try:
         assert service.call("POST", "/clearRedisCache", "?replica=abc&remove=1").status == 200
-        assert copied() and empty.exists("abc") == 0
+        assert copied() and empty_cluster.exists("abc") == 0
     finally:
         service.stop()
     cli.ok("drop", "abc")
-    assert empty.exists("abc.META") == empty.exists("{abc}.META") == 0
-    empty.set("other.META", "somebody else's")
+    assert empty_cluster.exists("abc.META") == empty_cluster.exists("{abc}.META") == 0
+    empty_cluster.set("other.META", "somebody else's")
     assert "other.META" in cli.refused(1, "load", write_table(tmp_path, "other", 6), "--index", "id")
-    assert empty.hlen("other") == 5 and empty.get("other.META") == b"somebody else's"
+    assert empty_cluster.hlen("other") == 5 and empty_cluster.get("other.META") == b"somebody else's"
 
 
 def dead_owner(cli, tmp_path, cluster, client):
@@ -131,7 +119,7 @@ def dead_owner(cli, tmp_path, cluster, client):
 
 
 @pytest.mark.parametrize("how", ["first", "fail"])
-def test_duplicates(tmp_path, cluster, empty, how):
+def test_duplicates(tmp_path, cluster, empty_cluster, how):
     path = tmp_path / "twice.csv"
     path.write_text("id,v\n1,1\n2,2\n1,3\n")
     cli = harness.CommandLine(tmp_path, cluster.url)
@@ -140,10 +128,10 @@ def test_duplicates(tmp_path, cluster, empty, how):
         assert cluster.keys() == []
     else:
         cli.ok("load", path, "--index", "id", "--set", "store.on_duplicate=first")
-        assert empty.hlen("twice") == 2
+        assert empty_cluster.hlen("twice") == 2
 
 
-def test_a_service(tmp_path, cluster, empty):
+def test_a_service(tmp_path, cluster, empty_cluster):
     service = harness.Service(tmp_path, cluster.servers[2].url).start()  # which finds out that it is a cluster
     try:
         for number in range(4):
@@ -156,7 +144,7 @@ def test_a_service(tmp_path, cluster, empty):
             assert service.call("GET", f"/v1/replicas/small{number}/rows/3").status == 200
             assert service.call("GET", f"/v1/replicas/small{number}").status == 200
         assert service.call("POST", "/clearRedisCache", "?replica=small1&remove=1").status == 200
-        assert empty.exists("small1") == 0
+        assert empty_cluster.exists("small1") == 0
         assert service.call("GET", "/unregister_replicas").status == 200
         assert [key for key in cluster.keys() if key.startswith(b"small") or key.startswith(b"{small")] == []
         begin = time.monotonic()
@@ -179,11 +167,11 @@ def test_what_is_no_cluster(tmp_path, cluster, redis_server):
 
 
 @pytest.mark.parametrize("known", ["auto", "true"])
-def test_a_plain_url_means_all_of_the_cluster(tmp_path, cluster, empty, known):
+def test_a_plain_url_means_all_of_the_cluster(tmp_path, cluster, empty_cluster, known):
     cli = harness.CommandLine(tmp_path, cluster.servers[1].url)
     for number in range(6):
         cli.ok("load", write_table(tmp_path, f"table{number}", 10), "--index", "id", "--set", f"redis.cluster={known}")
-        check_replica(empty, cluster, f"table{number}", 10)
+        check_replica(empty_cluster, cluster, f"table{number}", 10)
     assert len({cluster.owner(f"table{number}") for number in range(6)}) == 3
     assert all(cli.ok("export", f"table{number}").stdout.count("\n") == 11 for number in range(6))
     line = harness.CommandLine(tmp_path, cluster.servers[1].url[:-1] + "3").refused(
@@ -202,7 +190,7 @@ def test_a_plain_url_of_a_user_who_may_not_ask(tmp_path, redis_server, client):
         client.execute_command("ACL", "DELUSER", "careful")
 
 
-def test_a_registry_key_that_would_tear_the_keys_apart(tmp_path, cluster, empty):
+def test_a_registry_key_that_would_tear_the_keys_apart(tmp_path, cluster, empty_cluster):
     line = harness.CommandLine(tmp_path, cluster.url).refused(2, "load", write_table(tmp_path, "abc", 10), "--index", "id",
                                                               "--set", "store.registry_key=a{b}c")
     assert "braces" in line
@@ -313,7 +301,7 @@ def test_redirections_to_strange_nodes(tmp_path):
         assert done.returncode == 3 and "\x1b" not in done.stderr and node.seen.count(b"LRANGE") == 1
 
 
-def test_a_node_that_stands_still(tmp_path, cluster, empty):
+def test_a_node_that_stands_still(tmp_path, cluster, empty_cluster):
     """It takes connections and says nothing: the other seed is asked in time; alone it is given up in time."""
     harness.CommandLine(tmp_path, cluster.url).ok("load", write_table(tmp_path, "abc", 10), "--index", "id")
     with socket.create_server(("127.0.0.1", 0)) as silent:

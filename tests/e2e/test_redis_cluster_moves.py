@@ -6,24 +6,12 @@ import threading
 
 import pytest
 
+import cluster_peers
 import cluster_tables
 import harness
-import redis_peers
 from cluster_tables import SLOWLY, check_replica, rows_of, until_rows_are_written, write_table
 
 pytestmark = pytest.mark.skipif(not shutil.which("redis-cli"), reason="no redis-cli to make a cluster with")
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    made = redis_peers.Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made.start()
-    made.stop()
-
-
-@pytest.fixture
-def empty(cluster):
-    return cluster_tables.emptied(cluster)
 
 
 @pytest.fixture(params=cluster_tables.LAYOUTS)
@@ -43,15 +31,15 @@ def move(cluster, name):
     assert cluster.owner(name) is target
 
 
-def test_a_slot_moves_in_the_middle(tmp_path, cluster, empty, layout):
+def test_a_slot_moves_in_the_middle(tmp_path, cluster, empty_cluster, layout):
     """The load's own slot, with the rows written so far, goes to another master between two chunks."""
-    name = cluster.early_name()
+    name = cluster_peers.early_name()
     cli = harness.CommandLine(tmp_path, cluster.url)
     cli.ok("load", write_table(tmp_path, name, 500), "--index", "id", *layout)
     process = cli.start("load", write_table(tmp_path, name, layout.rows), "--index", "id", *SLOWLY, *layout)
     until_rows_are_written(cluster, name, process)
     try:
-        assert process.poll() is None and rows_of(empty, cluster, name) == 500
+        assert process.poll() is None and rows_of(empty_cluster, cluster, name) == 500
         move(cluster, name)
     finally:
         process.send_signal(signal.SIGCONT)
@@ -63,9 +51,9 @@ def test_a_slot_moves_in_the_middle(tmp_path, cluster, empty, layout):
 
 
 @of("rows", "packed", "columns", "keys")
-def test_a_slot_stays_half_moved(tmp_path, cluster, empty, layout):
+def test_a_slot_stays_half_moved(tmp_path, cluster, empty_cluster, layout):
     """Some keys here, some there: readers see all of them, a load waits until its patience is used up."""
-    name = cluster.early_name()
+    name = cluster_peers.early_name()
     cli = harness.CommandLine(tmp_path, cluster.url)
     cli.ok("load", write_table(tmp_path, name, 12_000), "--index", "id", "--set", "load.chunk_bytes=64KiB", *layout)
     source = cluster.owner(name)
@@ -92,9 +80,9 @@ def test_a_slot_stays_half_moved(tmp_path, cluster, empty, layout):
 
 
 @of("rows", "packed", "keys")
-def test_slots_move_all_the_time(tmp_path, cluster, empty, layout):
+def test_slots_move_all_the_time(tmp_path, cluster, empty_cluster, layout):
     """Loads one after the other while the slot goes round; a reader sees the old table or the new one."""
-    name = cluster.early_name()
+    name = cluster_peers.early_name()
     cli = harness.CommandLine(tmp_path, cluster.url)
     sizes = [(20_000 if layout.name in ("rows", "packed", "columns") else 4_000) + 100 * number for number in range(4)]
     tables = [write_table(tmp_path, name, size) for size in sizes]
@@ -136,9 +124,9 @@ def test_slots_move_all_the_time(tmp_path, cluster, empty, layout):
     assert not [line for line in unread if "loaded anew" not in line and "over and over" not in line], unread
 
 
-def test_a_reader_while_the_slot_goes_round(tmp_path, cluster, empty):
+def test_a_reader_while_the_slot_goes_round(tmp_path, cluster, empty_cluster):
     """Many keys asked for at a time, and the slot back at its first master before all answers are read."""
-    name = cluster.early_name()
+    name = cluster_peers.early_name()
     cli = harness.CommandLine(tmp_path, cluster.url)
     cli.ok("load", write_table(tmp_path, name, 100_000), "--index", "id", *cluster_tables.Layout("packed"))
     over, seen = threading.Event(), set()
@@ -158,9 +146,9 @@ def test_a_reader_while_the_slot_goes_round(tmp_path, cluster, empty):
 
 
 @of("rows", "packed")
-def test_a_master_is_gone_for_a_while(tmp_path, cluster, empty, layout):
+def test_a_master_is_gone_for_a_while(tmp_path, cluster, empty_cluster, layout):
     cli = harness.CommandLine(tmp_path, cluster.url)
-    name = cluster.early_name()
+    name = cluster_peers.early_name()
     victim = cluster.owner(name)
     cli.ok("load", write_table(tmp_path, name, 500), "--index", "id", *layout)
     process = cli.start("load", write_table(tmp_path, name, layout.rows), "--index", "id", *SLOWLY, *layout)
