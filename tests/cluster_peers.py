@@ -37,7 +37,7 @@ def early_name(slots=20):
 
 
 class Node(redis_peers.Server):
-    """One server of a cluster; `seen_port` is the one that clients are sent to."""
+    """One server of a cluster; `seen_port` is the one that its neighbours and TLS clients know, with TLS another than `port`."""
 
     def __init__(self, folder, name, timeout_ms, arguments=(), tls_port=None):
         self.bus_port = redis_peers.free_port()
@@ -220,7 +220,7 @@ class Cluster:
         slot = asked.ask("CLUSTER KEYSLOT", key)
         for first, last, node, *_ in asked.ask("CLUSTER", "SLOTS"):
             if int(first) <= slot <= int(last):
-                return next((server for server in self.servers if server.seen_port == int(node[1])), None)
+                return next((server for server in self.servers if int(node[1]) in (server.port, server.seen_port)), None)
         return None
 
     def masters(self):
@@ -245,7 +245,7 @@ class Cluster:
                 keys = source.ask("CLUSTER GETKEYSINSLOT", slot, min(most, 10))
                 if not keys:
                     return
-                source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+                source.ask("MIGRATE", "127.0.0.1", target.seen_port, "", 0, 5000, "KEYS", *keys)
                 most -= len(keys)
 
         migrate(source.ask("CLUSTER COUNTKEYSINSLOT", slot) // 2)
