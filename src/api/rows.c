@@ -20,9 +20,10 @@ static void fail(struct slc_params *params, struct slc_str cursor, const struct 
                  struct slc_http_response *response)
 {
     if (error->code == SLC_ERR_CONFLICT && cursor.len > 0) {
-        slc_http_detail(response, 410,
-                        "The replica was loaded anew or cleared since this cursor was made; begin "
-                        "again without a cursor");
+        slc_http_detail(
+            response, 410,
+            "The replica was loaded anew or cleared since this cursor was made, or is on "
+            "another Redis server now; begin again without a cursor");
     } else if (error->code == SLC_ERR_USAGE || error->code == SLC_ERR_LIMIT) {
         slc_params_note(params, error->code == SLC_ERR_USAGE ? "cursor" : "limit", "value_error",
                         error->message);

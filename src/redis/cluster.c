@@ -38,6 +38,7 @@ struct slc_cluster {
     int64_t give_up_usec;            /* when waiting ends for what is under way; 0: none waited */
     struct sent *queue;              /* capacity a power of two */
     size_t capacity, head, count;
+    struct slc_redis *answered; /* the connection of the last reply; NULL: none so far */
 };
 
 static bool out_of_memory(struct slc_error *error)
@@ -461,6 +462,7 @@ static bool send_again(struct slc_cluster *cluster, const struct sent *sent, siz
     struct slc_redis *redis = open_aside(cluster, place, error);
     SLC_AUTO_REPLY struct slc_reply *asked = NULL;
 
+    cluster->answered = redis;
     return redis && (!asking || slc_redis_append_call(redis, error, SLC_STR("ASKING"))) &&
            slc_redis_append_encoded(redis, slc_buf_view(&sent->command), 1, error) &&
            (!asking || slc_redis_read(redis, &asked, error)) && slc_redis_read(redis, ret, error);
@@ -546,6 +548,7 @@ bool slc_cluster_read(struct slc_cluster *cluster, struct slc_reply **ret, struc
     if (cluster->count == 0)
         return slc_fail(error, SLC_ERR_INTERNAL, "a Redis reply is read that was not asked for");
     sent = &cluster->queue[cluster->head];
+    cluster->answered = cluster->masters[sent->master].redis;
     good =
         slc_redis_read(cluster->masters[sent->master].redis, &reply, error) &&
         (reply->type != SLC_REPLY_ERROR || !sent->has_key || chase(cluster, sent, &reply, error));
@@ -561,4 +564,11 @@ bool slc_cluster_read(struct slc_cluster *cluster, struct slc_reply **ret, struc
     }
     *ret = reply;
     return true;
+}
+
+bool slc_cluster_answered_by(struct slc_cluster *cluster, uint64_t *ret_server,
+                             struct slc_error *error)
+{
+    *ret_server = 0;
+    return !cluster->answered || slc_redis_answered_by(cluster->answered, ret_server, error);
 }

@@ -53,6 +53,10 @@ bool slc_cluster_append_encoded(struct slc_cluster *cluster, struct slc_str comm
 bool slc_cluster_flush(struct slc_cluster *cluster, struct slc_error *error);
 bool slc_cluster_read(struct slc_cluster *cluster, struct slc_reply **ret, struct slc_error *error);
 
+/* slc_redis_answered_by() of connection.h. */
+bool slc_cluster_answered_by(struct slc_cluster *cluster, uint64_t *ret_server,
+                             struct slc_error *error);
+
 /* The masters that have slots now: `*ret_host` and `*ret_port` of the i-th, with
  * the number of its slots. False behind the last one. */
 bool slc_cluster_describe(const struct slc_cluster *cluster, size_t i, const char **ret_host,

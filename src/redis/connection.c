@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "base/time.h"
 #include "redis/cluster.h"
 #include "redis/resp.h"
@@ -30,6 +31,8 @@ struct slc_redis {
     bool is_of_cluster;        /* the server said so, where the URL did not */
     struct slc_error reason;   /* of being closed */
     int64_t reader_since_usec; /* of a replica to read from, else 0 */
+    bool knows_server;
+    uint64_t server; /* slc_redis_answered_by() */
     bool was_open;
     char input[INPUT_BYTES];
 };
@@ -53,6 +56,7 @@ static void close_stream(struct slc_redis *redis)
     slc_buf_release(&redis->out);
     redis->out_sent = 0;
     redis->outstanding = 0;
+    redis->knows_server = false;
 }
 
 void slc_redis_break(struct slc_redis *redis, const struct slc_error *reason)
@@ -646,5 +650,35 @@ bool slc_redis_command(struct slc_redis *redis, size_t argc, const struct slc_st
         *ret = reply;
         reply = NULL;
     }
+    return true;
+}
+
+/* ---- Who answered ---- */
+
+/* The line "run_id:<40 digits>" of INFO. */
+static uint64_t read_run_id(struct slc_str info)
+{
+    static const char field[] = "run_id:";
+    const char *found = info.len ? memmem(info.data, info.len, field, sizeof(field) - 1) : NULL;
+    const char *id = found ? found + sizeof(field) - 1 : NULL;
+    const char *end = id ? memchr(id, '\r', info.len - (size_t)(id - info.data)) : NULL;
+
+    return end && end > id ? slc_hash_bytes(id, (size_t)(end - id)) : 0;
+}
+
+bool slc_redis_answered_by(struct slc_redis *redis, uint64_t *ret_server, struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *info = NULL;
+
+    if (redis->cluster)
+        return slc_cluster_answered_by(redis->cluster, ret_server, error);
+    if (!redis->knows_server) {
+        if (!slc_redis_append_call(redis, error, SLC_STR("INFO"), SLC_STR("server")) ||
+            !slc_redis_read(redis, &info, error))
+            return false;
+        redis->server = info->type == SLC_REPLY_STRING ? read_run_id(info->text) : 0;
+        redis->knows_server = true;
+    }
+    *ret_server = redis->server;
     return true;
 }

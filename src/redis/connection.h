@@ -120,6 +120,11 @@ bool slc_redis_read(struct slc_redis *redis, struct slc_reply **ret, struct slc_
 /* Replies still to be read. */
 size_t slc_redis_outstanding(const struct slc_redis *redis);
 
+/* Which server process gave the last reply: the same number for all connections
+ * to it, and another one after a restart; 0 when that cannot be told (a user who
+ * may not ask INFO). Asked once a connection. Nothing may be outstanding. */
+bool slc_redis_answered_by(struct slc_redis *redis, uint64_t *ret_server, struct slc_error *error);
+
 /* For the writers built on a connection (pipe.c): the stream and its transport,
  * NULL when closed; and a way to close with the reason that later calls give. */
 struct slc_stream *slc_redis_stream(struct slc_redis *redis,

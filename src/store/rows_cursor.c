@@ -1,5 +1,5 @@
-/* Cursors as text: <load id>.<rows>.<part><at>[.<next>{.<pending>}], numbers in
- * hexadecimal. */
+/* Cursors as text: <load id>.<rows>.<part><at>[-<server>][.<next>{.<pending>}],
+ * numbers in hexadecimal. */
 #include "store/rows_reader.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@ static const char parts[] = {
     [SLC_ROWS_ORDERED] = 'o', [SLC_ROWS_UNORDERED] = 'u', [SLC_ROWS_STEP] = 's'};
 
 enum { NUMBER_BYTES = 17 };
-_Static_assert(SLC_LOAD_ID_BYTES + (3 + SLC_ROWS_PENDING) * NUMBER_BYTES + 2 <
+_Static_assert(SLC_LOAD_ID_BYTES + (4 + SLC_ROWS_PENDING) * NUMBER_BYTES + 2 <
                    SLC_ROWS_CURSOR_BYTES,
                "the longest cursor has to fit");
 
@@ -37,6 +37,10 @@ void slc_rows_cursor_write(const char *load_id, int64_t n_rows, const struct slc
         *to++ = '.';
         *to++ = parts[place->part];
         to = write_number(to, place->at);
+        if (place->server != 0) {
+            *to++ = '-';
+            to = write_number(to, place->server);
+        }
         for (size_t i = 0; (place->n_pending > 0 || place->next > 0) && i < place->n_pending + 1;
              i++) {
             *to++ = '.';
@@ -103,6 +107,8 @@ bool slc_rows_cursor_parse(struct slc_str cursor, char load_id[33], int64_t *ret
     text.len -= SLC_LOAD_ID_BYTES;
     if (!take_byte(&text, '.') || !take_number(&text, &rows) || rows > INT64_MAX ||
         !take_byte(&text, '.') || !take_part(&text, &place.part) || !take_number(&text, &place.at))
+        return false;
+    if (take_byte(&text, '-') && !take_number(&text, &place.server))
         return false;
     if (text.len > 0 && (!take_byte(&text, '.') || !take_number(&text, &place.next)))
         return false;

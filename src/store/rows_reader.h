@@ -22,6 +22,8 @@ struct slc_rows_place {
     uint64_t at, next;
     uint64_t pending[SLC_ROWS_PENDING];
     size_t n_pending;
+    uint64_t server; /* UNORDERED, STEP: whose cursors these are, as slc_redis_answered_by() has
+                        it; 0: any's, or unknown */
 };
 
 struct slc_rows_reader {

@@ -143,6 +143,30 @@ static bool next_ordered(struct slc_rows_reader *reader, int64_t room, struct sl
 
 /* ---- The others ---- */
 
+/* A hash's cursors are of one server process: another one that has the hash now (a
+ * master that took its slot over, a replica, the same one after a restart) lays it
+ * out in an order of its own. */
+static bool is_same_server(struct slc_rows_reader *reader, uint64_t cursor, uint64_t next,
+                           struct slc_error *error)
+{
+    struct slc_rows_place *place = &reader->place;
+    uint64_t server;
+
+    if (reader->where.layout->stable_steps || (place->server == 0 && cursor == 0 && next == 0))
+        return true;
+    if (!slc_redis_answered_by(reader->redis, &server, error))
+        return false;
+    if (place->server != 0 && server != 0 && place->server != server) {
+        reader->changed = true;
+        return slc_fail(error, SLC_ERR_CONFLICT,
+                        "the replica \"%.*s\" is on another Redis server now; begin again with its "
+                        "first rows",
+                        reader->name.len > 200 ? 200 : (int)reader->name.len, reader->name.data);
+    }
+    place->server = server;
+    return true;
+}
+
 /* The unordered rows of a step, and the cursor behind it. */
 static bool scan(struct slc_rows_reader *reader, uint64_t cursor, int64_t most,
                  struct slc_rows_batch *step, uint64_t *ret_next, struct slc_error *error)
@@ -152,7 +176,8 @@ static bool scan(struct slc_rows_reader *reader, uint64_t cursor, int64_t most,
     slc_rows_batch_clear(step);
     *ret_next = cursor;
     return reader->where.layout->scan(reader->redis, &reader->where, ret_next, most, take_row,
-                                      &intake, error);
+                                      &intake, error) &&
+           is_same_server(reader, cursor, *ret_next, error);
 }
 
 /* Put the step's first `room` rows; the others wait in the place. */
@@ -160,7 +185,8 @@ static bool put_step(struct slc_rows_reader *reader, const struct slc_rows_batch
                      uint64_t next, int64_t room, struct slc_rows_batch *batch,
                      struct slc_error *error)
 {
-    struct slc_rows_place place = {.part = SLC_ROWS_UNORDERED, .at = next};
+    struct slc_rows_place place = {
+        .part = SLC_ROWS_UNORDERED, .at = next, .server = reader->place.server};
 
     for (int64_t i = 0; i < step->n_rows; i++) {
         struct slc_row row = slc_rows_batch_at(step, i);
@@ -188,7 +214,8 @@ static bool cut_step(struct slc_rows_reader *reader, uint64_t next, int64_t n_ro
     bool stable = reader->where.layout->stable_steps || (next == 0 && reader->place.at == 0);
 
     if (stable) {
-        reader->place = (struct slc_rows_place){.part = SLC_ROWS_STEP, .at = reader->place.at};
+        reader->place = (struct slc_rows_place){
+            .part = SLC_ROWS_STEP, .at = reader->place.at, .server = reader->place.server};
         return true;
     }
     *ret_full = batch->n_rows > 0; /* the next batch has more room */
@@ -260,7 +287,8 @@ static bool next_pending(struct slc_rows_reader *reader, int64_t room, struct sl
                         reader->name.len > 200 ? 200 : (int)reader->name.len, reader->name.data);
     if (place->n_pending == 0)
         *place = (struct slc_rows_place){.part = place->next ? SLC_ROWS_UNORDERED : SLC_ROWS_END,
-                                         .at = place->next};
+                                         .at = place->next,
+                                         .server = place->server};
     return good;
 }
 
@@ -285,8 +313,8 @@ static bool put_sorted(struct slc_rows_place *place, const struct slc_rows_batch
         good = slc_rows_batch_copy(batch, rows[place->next], error);
     free(rows);
     if (place->next >= (uint64_t)step->n_rows)
-        *place =
-            (struct slc_rows_place){.part = next ? SLC_ROWS_UNORDERED : SLC_ROWS_END, .at = next};
+        *place = (struct slc_rows_place){
+            .part = next ? SLC_ROWS_UNORDERED : SLC_ROWS_END, .at = next, .server = place->server};
     return good;
 }
 

@@ -162,3 +162,47 @@ def test_a_master_is_gone_for_a_while(tmp_path, cluster, empty_cluster, layout):
     out, err = process.communicate(timeout=2 * harness.PATIENCE)
     assert process.returncode == 0, (out, err)
     check_replica(cluster.client(), cluster, name, layout.rows)
+
+
+def pages(service, name, behind, between):
+    """All row keys, page by page, with something done once `behind` rows were read; begun again when the service says so."""
+    keys, cursor, done = [], "", False
+    while cursor is not None:
+        page = service.call("GET", f"/v1/replicas/{name}/rows?limit=4000&cursor={cursor}")
+        if page.status == 410 and done:
+            keys, cursor = [], ""
+            continue
+        assert page.status == 200, page
+        keys += [row["key"] for row in page.json()["rows"]]
+        cursor = page.json()["next_cursor"]
+        if not done and len(keys) > behind:
+            between()
+            done = True
+    assert done
+    return keys
+
+
+def test_pages_of_a_hash_that_moves(tmp_path, cluster, empty_cluster):
+    """Each server lays a hash out in its own order: a place in it is none in the same hash elsewhere."""
+    name, rows = cluster_peers.early_name(), 30_000
+    path = tmp_path / f"{name}.csv"
+    path.write_text("id,value\n" + "".join(f"key{number},{number}\n" for number in range(rows)))
+    cli = harness.CommandLine(tmp_path, cluster.url)
+    cli.ok("load", path, "--index", "id")
+    assert int(empty_cluster.hlen(name)) == rows
+    service = harness.Service(tmp_path, cluster.url).start()
+    try:
+        source = cluster.owner(name)
+        target = next(server for server in cluster.servers if server is not source)
+
+        def restart():
+            target.kill()
+            target.start()
+            cluster.until_whole()
+
+        keys = pages(service, name, rows // 2, lambda: cluster.move_slot(name, target))
+        assert len(keys) == len(set(keys)) == rows
+        keys = pages(service, name, rows // 2, restart)
+        assert len(keys) == len(set(keys)) == rows
+    finally:
+        service.stop()
