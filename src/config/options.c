@@ -377,6 +377,16 @@ static const struct slc_option options[] = {
      .help =
          "For how long the rows of the layouts keys and json stay after they were written; 0 is "
          "for good. The other layouts do not look at it."},
+    {.key = "store.key_prefix",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "load",
+     .choices = CHOICES("load", "plain"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help =
+         "What the keys of the layouts keys and json begin with: load is the replica's name and "
+         "the load's id, so that a load is one step for every reader; plain is the name alone, "
+         "NAME:<row key>, for RediSearch, Redis OM and others whose keys are fixed, who see "
+         "the rows of a larger table change one after the other. See docs/layouts.md."},
     {.key = "store.registry_key",
      .kind = SLC_OPTION_TEXT,
      .default_text = "REPLICA_REGISTRY",

@@ -457,7 +457,10 @@ static bool find_done(struct load *load, bool *ret_done, struct slc_error *error
             *error = why;
         return false;
     }
-    return true;
+    return !*ret_done || slc_store_load_settle(
+                             load->job->redis,
+                             slc_str_from(slc_config_text(load->job->config, "store.registry_key")),
+                             load->job->replica, slc_str_from(load->result->load_id), error);
 }
 
 /* One try: from an empty staging key to the swap. */
@@ -478,6 +481,7 @@ static bool deliver_once(struct load *load, bool again, struct slc_error *error)
         .types = load->layout.types,
         .n_columns = load->layout.n_columns,
         .ttl_seconds = slc_config_int(config, "store.ttl_seconds"),
+        .plain_names = slc_config_is(config, "store.key_prefix", "plain"),
         .n_rows = load->survey.n_rows,
         .n_chunks = load->survey.n_chunks,
         .memory_bytes = slc_config_bytes(config, "load.memory") / 4,

@@ -10,6 +10,7 @@
 #include "store/garbage.h"
 #include "store/lease.h"
 #include "store/meta_copy.h"
+#include "store/plain.h"
 #include "store/store.h"
 
 #define CONNECTION_NAME "sluice"
@@ -144,13 +145,14 @@ static bool close_connection_at(struct slc_redis *redis, struct slc_str key, str
     return owner && close_connection_of(owner, load_id, error);
 }
 
-/* A load that was committed after all. On a cluster what follows its swap in
- * other slots may not have been done. */
+/* A load that was committed after all. Its rows may not all have their plain names,
+ * and on a cluster what follows its swap in other slots may not have been done. */
 static bool finish(struct slc_redis *redis, struct slc_str registry_key, struct slc_str name,
                    struct slc_error *error)
 {
-    return !slc_redis_is_cluster(redis) || (slc_meta_copy_write(redis, name, error) &&
-                                            slc_store_register(redis, registry_key, name, error));
+    return slc_plain_finish_of(redis, name, error) &&
+           (!slc_redis_is_cluster(redis) || (slc_meta_copy_write(redis, name, error) &&
+                                             slc_store_register(redis, registry_key, name, error)));
 }
 
 bool slc_load_remove(struct slc_redis *redis, struct slc_str registry_key, struct slc_str load_id,

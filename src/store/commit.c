@@ -33,15 +33,22 @@ static bool check_rows(const struct slc_store_load *load, const struct slc_reply
  * NULL when they have no keys of their own. */
 struct replaced {
     struct slc_str load_id, note;
+    bool switching; /* the rows before are being switched to plain names: that comes first */
 };
 
 static bool note_replaced(struct slc_store_load *load, const struct slc_reply *meta,
                           struct replaced *replaced, struct slc_error *error)
 {
     struct slc_str load_id = text_of(&meta->items[0]), document = text_of(&meta->items[1]);
+    bool taken_over = false;
 
-    *replaced = (struct replaced){0};
-    if (!document.data || !slc_load_id_is_valid(load_id))
+    *replaced = (struct replaced){.switching = slc_plain_is_switching(text_of(&meta->items[2]))};
+    if (replaced->switching)
+        return true;
+    if (load->options.plain_names &&
+        !slc_plain_plan(load, document, &load->plain, &taken_over, error))
+        return false;
+    if (taken_over || !document.data || !slc_load_id_is_valid(load_id))
         return true;
     replaced->load_id = slc_arena_copy(&load->arena, load_id);
     return slc_store_joined(replaced->load_id, error) &&
@@ -59,7 +66,7 @@ static bool judge(struct slc_store_load *load, struct slc_reply *const held[N_HE
 
     if (!slc_str_eq(text_of(held[LEASE_HELD]), load->options.load_id) || announced->integer != 1)
         return slc_lease_lost(load, error);
-    if (meta->count != 2)
+    if (meta->count != 3)
         return slc_fail(error, SLC_ERR_SERVER, "Redis did not answer HMGET as it should");
     /* It must not run out before the transaction. (Extending touches what is watched: that one is
      * not carried out then, and tried again.) */
@@ -86,7 +93,7 @@ static bool check_watched(struct slc_store_load *load, struct replaced *replaced
            slc_redis_append_call(redis, error, SLC_STR("PTTL"), load->lease_key) &&
            slc_redis_append_call(redis, error, SLC_STR("GET"), load->lease_key) &&
            slc_redis_append_call(redis, error, SLC_STR("HMGET"), load->meta_key, SLC_STR("LOAD_ID"),
-                                 SLC_STR("LAYOUT")) &&
+                                 SLC_STR("LAYOUT"), SLC_STR(SLC_PLAIN_SWITCH)) &&
            slc_redis_append_call(redis, error, SLC_STR("HLEN"), load->staging_key);
     good = slc_store_replies(redis, good, held, N_HELD, error) &&
            slc_redis_call(load->home, &announced, error, SLC_STR("HEXISTS"), load->staging_hash,
@@ -106,7 +113,7 @@ static bool append_meta(struct slc_store_load *load, const struct slc_meta_field
 {
     size_t argc = 2;
     bool has_id = false, has_layout = false;
-    struct slc_str *argv = slc_arena_calloc(&load->arena, 2 * (size_t)n_fields + 6, sizeof(*argv));
+    struct slc_str *argv = slc_arena_calloc(&load->arena, 2 * (size_t)n_fields + 8, sizeof(*argv));
     SLC_AUTO_BUF struct slc_buf document = {0};
 
     if (!argv)
@@ -129,6 +136,10 @@ static bool append_meta(struct slc_store_load *load, const struct slc_meta_field
         argv[argc++] = SLC_STR("LAYOUT");
         argv[argc++] = slc_buf_view(&document);
     }
+    if (load->plain.switching.data) {
+        argv[argc++] = SLC_STR(SLC_PLAIN_SWITCH);
+        argv[argc++] = load->plain.switching;
+    }
     if (document.failed)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a replica's metadata");
     return slc_redis_append(load->redis, argc, argv, error);
@@ -146,8 +157,10 @@ static bool append_elsewhere(struct slc_store_load *load, const struct replaced 
            (!replaced->note.data ||
             slc_redis_append_call(redis, error, SLC_STR("HSET"), load->garbage_hash,
                                   replaced->load_id, replaced->note)) &&
-           slc_redis_append_call(redis, error, SLC_STR("HDEL"), load->staging_hash,
-                                 load->options.load_id);
+           /* By its announcement a switch that is cut off is found. */
+           (load->plain.switching.data ||
+            slc_redis_append_call(redis, error, SLC_STR("HDEL"), load->staging_hash,
+                                  load->options.load_id));
 }
 
 /* UNLINK first: RENAME over a key frees it at once, and the server stands still
@@ -163,6 +176,7 @@ static bool append_swap(struct slc_store_load *load, const struct slc_meta_field
            (!load->layout->staged || load->counts.rows_written == 0 ||
             slc_redis_append_call(redis, error, SLC_STR("RENAME"), load->staging_key, name)) &&
            append_meta(load, fields, n_fields, error) &&
+           slc_plain_append(load, &load->plain, error) &&
            (load->own || append_elsewhere(load, replaced, error)) &&
            slc_redis_append_call(redis, error, SLC_STR("DEL"), load->lease_key);
 }
@@ -188,13 +202,16 @@ static bool swap(struct slc_store_load *load, const struct slc_meta_field *field
             (void)slc_redis_call(load->redis, NULL, NULL, SLC_STR("UNWATCH"));
         return false;
     }
+    *ret_done = false;
+    if (replaced->switching)
+        return slc_redis_call(load->redis, NULL, error, SLC_STR("UNWATCH")) &&
+               slc_plain_finish(load->redis, load->options.name, load->meta_key, error);
     if (!note_elsewhere(load, replaced, error)) {
         (void)slc_redis_call(load->redis, NULL, NULL, SLC_STR("UNWATCH"));
         return false;
     }
     good = append_swap(load, fields, n_fields, replaced, error);
     load->in_doubt = good;
-    *ret_done = false;
     good = slc_store_exec(load->redis, good, ret_done, NULL, error);
     /* With an answer, whatever it says, there is no doubt. */
     load->in_doubt = load->in_doubt && !good && !slc_redis_is_open(load->redis);
@@ -282,6 +299,21 @@ static void follow_up(struct slc_store_load *load)
     }
 }
 
+/* The rows are ours by now; under plain names they are not all yet. */
+static bool finish_switch(struct slc_store_load *load, struct slc_error *error)
+{
+    if (!load->plain.switching.data)
+        return true;
+    /* On a cluster readers may follow the copy, which says where rows wait. */
+    (void)slc_meta_copy_write(load->home, load->options.name, NULL);
+    if (!slc_plain_finish(load->redis, load->options.name, load->meta_key, error))
+        return false;
+    if (!load->own)
+        (void)slc_redis_call(load->home, NULL, NULL, SLC_STR("HDEL"), load->staging_hash,
+                             load->options.load_id);
+    return true;
+}
+
 /* `error` may be filled in although a later try went well. */
 static bool swap_or_settle(struct slc_store_load *load, const struct slc_meta_field *fields,
                            int64_t n_fields, bool *ret_done, struct replaced *replaced,
@@ -314,6 +346,8 @@ bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_fi
                         "meanwhile, %d times; try again",
                         SLC_STR_ARG(load->options.name), SLC_STORE_ATTEMPTS);
     load->stage = LOAD_OVER;
+    if (!finish_switch(load, error))
+        return false;
     if (load->own)
         follow_up(load);
     (void)slc_load_unmark_connection(load->redis, NULL);
@@ -322,6 +356,16 @@ bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_fi
         (void)slc_garbage_collect(load->home, load->garbage_hash, replaced.load_id, replaced.note,
                                   NULL);
     return true;
+}
+
+bool slc_store_load_settle(struct slc_redis *redis, struct slc_str registry_key,
+                           struct slc_str name, struct slc_str load_id, struct slc_error *error)
+{
+    bool current;
+
+    return slc_store_is_current(redis, name, load_id, &current, error) &&
+           (!current ||
+            slc_load_remove(redis, registry_key, load_id, name, (struct slc_str){0}, error));
 }
 
 /* On a cluster: whoever has the slot now has our rows, or those of a load behind

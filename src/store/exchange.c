@@ -82,6 +82,26 @@ struct slc_str slc_store_rows_prefix(struct slc_arena *arena, const struct slc_r
     return slc_store_join(arena, tag, SLC_STR(":"), load_id, SLC_STR(":"));
 }
 
+struct slc_str slc_store_plain_prefix(struct slc_arena *arena, const struct slc_redis *redis,
+                                      struct slc_str name)
+{
+    struct slc_str tag = tagged(arena, redis, name);
+
+    if (!tag.data)
+        return tag;
+    return slc_store_join(arena, tag, SLC_STR(":"), SLC_STR(""), SLC_STR(""));
+}
+
+struct slc_str slc_store_staged_prefix(struct slc_arena *arena, const struct slc_redis *redis,
+                                       struct slc_str name, struct slc_str load_id)
+{
+    struct slc_str meta = slc_store_meta_key(arena, redis, name);
+
+    if (!meta.data)
+        return meta;
+    return slc_store_join(arena, meta, SLC_STR(":"), load_id, SLC_STR(":"));
+}
+
 struct slc_redis *slc_store_owner(struct slc_redis *redis, struct slc_str key,
                                   struct slc_redis **ret_own, struct slc_error *error)
 {

@@ -31,6 +31,13 @@ struct slc_str slc_store_meta_key(struct slc_arena *arena, const struct slc_redi
 struct slc_str slc_store_rows_prefix(struct slc_arena *arena, const struct slc_redis *redis,
                                      struct slc_str name, struct slc_str load_id);
 
+/* With plain names (plain.h): NAME:, and NAME.META:<load id>: where rows wait to
+ * get them. */
+struct slc_str slc_store_plain_prefix(struct slc_arena *arena, const struct slc_redis *redis,
+                                      struct slc_str name);
+struct slc_str slc_store_staged_prefix(struct slc_arena *arena, const struct slc_redis *redis,
+                                       struct slc_str name, struct slc_str load_id);
+
 /* The connection for transactions over the keys of a replica (or over the
  * registry key): `redis` itself, on a cluster a new one to their master, which
  * `*ret_own` (NULL else) is for the caller to close. NULL on failure. */

@@ -4,6 +4,7 @@
 #include "store/exchange.h"
 #include "store/layout.h"
 #include "store/meta_copy.h"
+#include "store/plain.h"
 
 bool slc_garbage_note(struct slc_arena *arena, struct slc_str name, struct slc_str document,
                       struct slc_str *ret, struct slc_error *error)
@@ -24,6 +25,7 @@ bool slc_garbage_remove_rows(struct slc_redis *redis, struct slc_str name, struc
                              struct slc_error *error)
 {
     SLC_AUTO_PLACE struct slc_layout_place place = {0};
+    SLC_AUTO_REDIS struct slc_redis *own = NULL;
     int64_t cursor = 0;
     bool done = false;
 
@@ -31,6 +33,9 @@ bool slc_garbage_remove_rows(struct slc_redis *redis, struct slc_str name, struc
     if (!slc_layout_read(name, document, &place, NULL) || !place.layout->remove ||
         !slc_layout_owns_prefix(redis, &place))
         return true;
+    /* Plain names are removed in transactions. */
+    if (place.staged.len > 0 && !(redis = slc_store_owner(redis, name, &own, error)))
+        return false;
     while (!done)
         if (!place.layout->remove(redis, &place, &cursor, &done, error))
             return false;
@@ -74,6 +79,9 @@ bool slc_garbage_collect(struct slc_redis *redis, struct slc_str garbage_hash,
     /* On a cluster the note is written before the swap, which may be under way. */
     if (current && slc_redis_is_cluster(redis))
         return true;
+    /* A later load with plain names may still need to know the keys of these rows. */
+    if (!current && place.staged.len > 0 && !slc_plain_finish_of(redis, what.name, error))
+        return false;
     return (current || (slc_meta_copy_leave(redis, what.name, load_id, error) &&
                         slc_garbage_remove_rows(redis, what.name, what.document, error))) &&
            slc_redis_call(redis, NULL, error, SLC_STR("HDEL"), garbage_hash, load_id);

@@ -8,7 +8,7 @@
 #include "store/announce.h"
 #include "store/load.h"
 
-enum { DOCUMENT_BYTES = 1 << 20, DOCUMENT_DEPTH = 8, VERSION = 1 };
+enum { DOCUMENT_BYTES = 1 << 20, DOCUMENT_DEPTH = 8, VERSION = 2 };
 
 static const struct slc_layout *const layouts[] = {
     &slc_layout_rows, &slc_layout_packed, &slc_layout_columns, &slc_layout_keys, &slc_layout_json,
@@ -26,7 +26,8 @@ const struct slc_layout *slc_layout_find(struct slc_str name)
 
 void slc_layout_document(const struct slc_store_load *load, bool whole, struct slc_buf *json)
 {
-    slc_buf_printf(json, "{\"version\":%d,\"layout\":\"%s\"", VERSION, load->layout->name);
+    slc_buf_printf(json, "{\"version\":%d,\"layout\":\"%s\"",
+                   load->options.plain_names ? VERSION : 1, load->layout->name);
     if (load->layout->describe)
         load->layout->describe(load, whole, json);
     slc_buf_append_byte(json, '}');
@@ -66,7 +67,7 @@ bool slc_layout_read(struct slc_str name, struct slc_str document, struct slc_la
     struct slc_layout_place place = {.layout = &slc_layout_rows, .name = name};
     int64_t version;
 
-    place.prefix = SLC_STR("");
+    place.prefix = place.staged = SLC_STR("");
     if (document.data && !slc_str_is(document, "rows")) {
         place.json = parse(document);
         if (!place.json)
@@ -78,6 +79,8 @@ bool slc_layout_read(struct slc_str name, struct slc_str document, struct slc_la
         }
         if (slc_layout_text(&place, "prefix").data)
             place.prefix = slc_layout_text(&place, "prefix");
+        if (slc_layout_text(&place, "staged").data)
+            place.staged = slc_layout_text(&place, "staged");
     }
     *ret = place;
     return true;
@@ -120,18 +123,38 @@ struct slc_str slc_layout_text(const struct slc_layout_place *place, const char 
                             .len = (size_t)json_object_get_string_len(value)};
 }
 
+/* NAME, on a cluster {NAME}, at the text's start; moves it behind that. */
+static bool skip_name(const struct slc_redis *redis, struct slc_str name, struct slc_str *text)
+{
+    size_t braces = slc_redis_is_cluster(redis) ? 1 : 0, len = name.len + 2 * braces;
+
+    if (text->len < len || (braces && (text->data[0] != '{' || text->data[len - 1] != '}')) ||
+        memcmp(text->data + braces, name.data, name.len) != 0)
+        return false;
+    *text = (struct slc_str){.data = text->data + len, .len = text->len - len};
+    return true;
+}
+
+/* NAME + `behind` + <load id>: */
+static bool is_of_load(const struct slc_redis *redis, struct slc_str name, struct slc_str behind,
+                       struct slc_str prefix)
+{
+    return skip_name(redis, name, &prefix) && prefix.len == behind.len + SLC_LOAD_ID_BYTES + 1 &&
+           memcmp(prefix.data, behind.data, behind.len) == 0 &&
+           prefix.data[prefix.len - 1] == ':' &&
+           slc_load_id_is_valid(
+               (struct slc_str){.data = prefix.data + behind.len, .len = SLC_LOAD_ID_BYTES});
+}
+
 bool slc_layout_owns_prefix(const struct slc_redis *redis, const struct slc_layout_place *place)
 {
-    size_t braces = slc_redis_is_cluster(redis) ? 1 : 0;
-    struct slc_str name = place->name, rest = place->prefix;
+    struct slc_str rest = place->prefix;
 
-    if (rest.len != name.len + 2 * braces + 1 + SLC_LOAD_ID_BYTES + 1 ||
-        (braces && (rest.data[0] != '{' || rest.data[name.len + 1] != '}')) ||
-        memcmp(rest.data + braces, name.data, name.len) != 0)
-        return false;
-    rest.data += name.len + 2 * braces;
-    return rest.data[0] == ':' && rest.data[1 + SLC_LOAD_ID_BYTES] == ':' &&
-           slc_load_id_is_valid((struct slc_str){.data = rest.data + 1, .len = SLC_LOAD_ID_BYTES});
+    if (place->staged.len > 0)
+        return skip_name(redis, place->name, &rest) && slc_str_is(rest, ":") &&
+               is_of_load(redis, place->name, SLC_STR(".META:"), place->staged);
+    return is_of_load(redis, place->name, SLC_STR(":"), rest) ||
+           is_of_load(redis, place->name, SLC_STR(".META:"), rest);
 }
 
 bool slc_store_wants_unique_keys(struct slc_str layout)

@@ -4,7 +4,9 @@
  *
  *     {"version":1,"layout":"rows"}
  *     {"version":1,"layout":"packed","prefix":"NAME:<load id>:", ...}
+ *     {"version":2,"layout":"keys","prefix":"NAME:","staged":"NAME.META:<load id>:", ...}
  *
+ * Version 2 is for what readers of version 1 would misread.
  * META without LAYOUT, and LAYOUT with the plain text rows, mean `rows`.
  *
  * Either all rows of a load grow in its staging key, which takes the place of
@@ -28,8 +30,11 @@ struct json_object;
 /* Where the rows of one load are: what LAYOUT says. */
 struct slc_layout_place {
     const struct slc_layout *layout;
-    struct slc_str name;      /* the replica's; borrowed */
-    struct slc_str prefix;    /* of its keys; empty when it says none. Lives as long as `json` */
+    struct slc_str name;   /* the replica's; borrowed */
+    struct slc_str prefix; /* of its keys; empty when it says none. Lives as long as `json` */
+    /* With plain names (plain.h): where the rows were before they got them, else
+     * empty. Lives as long as `json`. */
+    struct slc_str staged;
     struct json_object *json; /* the document, owned; NULL: rows without one */
     void *cache;              /* what walk() keeps, and how that is given back */
     void (*release_cache)(void *cache);
@@ -42,6 +47,8 @@ typedef bool slc_layout_put(void *context, struct slc_str key, struct slc_str ro
 struct slc_layout {
     const char *name;
     bool staged; /* the rows are one hash, which grows in the staging key and is renamed to NAME */
+
+    bool a_key_a_row; /* rows may have names without the load's id (plain.h), and a time to live */
 
     /* The rows that are written have keys that differ: whoever loads sees to it
      * before. */
@@ -161,8 +168,8 @@ bool slc_layout_int(const struct slc_layout_place *place, const char *key, int64
 struct slc_str slc_layout_text(const struct slc_layout_place *place, const char *key);
 
 /* The prefix is one that a load of this replica gives its keys, NAME:<load id>:
- * (slc_store_rows_prefix()), so that nobody else's are removed on a document's
- * word. */
+ * (slc_store_rows_prefix()), or NAME: and NAME.META:<load id>: (plain.h), so that
+ * nobody else's are removed on a document's word. */
 bool slc_layout_owns_prefix(const struct slc_redis *redis, const struct slc_layout_place *place);
 
 /* ---- For the layouts ---- */

@@ -12,6 +12,7 @@
 #include "store/encode.h"
 #include "store/exchange.h"
 #include "store/keyed.h"
+#include "store/plain.h"
 
 enum { DOCUMENT_BYTES = 1 << 20, PUSH_KEYS = 512 };
 
@@ -99,10 +100,11 @@ static void encode_json(const struct slc_row_layout *rows, const struct slc_chun
 }
 
 struct state {
-    struct slc_str prefix;
-    int64_t sum;     /* of the integers that all commands are to be answered with */
-    int64_t n_rows;  /* written */
-    int64_t in_list; /* keys in the newest list */
+    struct slc_str prefix; /* of the keys that are written */
+    struct slc_str plain;  /* of those that readers see, when it is another one; else data NULL */
+    int64_t sum;           /* of the integers that all commands are to be answered with */
+    int64_t n_rows;        /* written */
+    int64_t in_list;       /* keys in the newest list */
     int64_t n_lists;
     char ttl[SLC_NUM_TEXT_BYTES]; /* in seconds; "" when the rows stay */
 };
@@ -143,7 +145,8 @@ static bool encode(const struct slc_store_load *load, const struct slc_row_layou
             encode_json(rows, chunk, row, slc_buf_view(&key), out, &sum);
         else
             encode_hash(rows, chunk, row, slc_buf_view(&key), out, &sum);
-        put_expiry(state, slc_buf_view(&key), out, &sum);
+        if (!state->plain.data) /* else the time begins when the row gets its plain name */
+            put_expiry(state, slc_buf_view(&key), out, &sum);
     }
     out->bytes.failed = out->bytes.failed || key.failed; /* told by slc_encoded_check() */
     slc_buf_append(&out->extra, &sum, sizeof(sum));
@@ -157,8 +160,10 @@ static void describe(const struct slc_store_load *load, bool whole, struct slc_b
     const struct state *state = load->state;
     const struct slc_store_load_options *options = &load->options;
 
-    slc_json_key(json, "prefix");
-    slc_json_string(json, state->prefix);
+    slc_json_member_string(json, "prefix",
+                           whole && state->plain.data ? state->plain : state->prefix);
+    if (whole && state->plain.data)
+        slc_json_member_string(json, "staged", state->prefix);
     slc_json_key(json, "keys");
     slc_json_text(json, options->ordinal_keys ? "ordinals" : "lists");
     slc_buf_printf(json, ",\"rows\":%" PRId64, whole ? state->n_rows : options->n_rows);
@@ -181,6 +186,19 @@ static void describe(const struct slc_store_load *load, bool whole, struct slc_b
     slc_buf_append_byte(json, ']');
 }
 
+static bool find_prefixes(struct slc_store_load *load, struct state *state, struct slc_error *error)
+{
+    struct slc_str name = load->options.name, load_id = load->options.load_id;
+
+    if (!load->options.plain_names) {
+        state->prefix = slc_store_rows_prefix(&load->arena, load->home, name, load_id);
+        return slc_store_joined(state->prefix, error);
+    }
+    state->prefix = slc_store_staged_prefix(&load->arena, load->home, name, load_id);
+    state->plain = slc_store_plain_prefix(&load->arena, load->home, name);
+    return slc_store_joined(state->prefix, error) && slc_store_joined(state->plain, error);
+}
+
 static bool begin(struct slc_store_load *load, struct slc_error *error)
 {
     struct state *state = calloc(1, sizeof(*state));
@@ -193,9 +211,7 @@ static bool begin(struct slc_store_load *load, struct slc_error *error)
         return slc_fail(error, SLC_ERR_INTERNAL, "a load of an unknown number of rows is begun");
     if (load->options.ttl_seconds > 0)
         *slc_write_int64(state->ttl, load->options.ttl_seconds) = '\0';
-    state->prefix =
-        slc_store_rows_prefix(&load->arena, load->home, load->options.name, load->options.load_id);
-    if (!slc_store_joined(state->prefix, error))
+    if (!find_prefixes(load, state, error))
         return false;
     slc_layout_document(load, true, &document);
     if (document.failed)
@@ -280,7 +296,7 @@ static bool verify(struct slc_store_load *load, struct slc_error *error)
             (long long)load->counts.rows_sent);
     load->counts.rows_written = state->n_rows;
     load->counts.duplicate_keys = 0;
-    return true;
+    return !load->options.plain_names || slc_plain_check_rows(load, error);
 }
 
 static void release(struct slc_store_load *load)
@@ -291,6 +307,7 @@ static void release(struct slc_store_load *load)
 
 const struct slc_layout slc_layout_keys = {
     .name = "keys",
+    .a_key_a_row = true,
     .unique_keys = true,
     .begin = begin,
     .encode = encode,
@@ -306,6 +323,7 @@ const struct slc_layout slc_layout_keys = {
 
 const struct slc_layout slc_layout_json = {
     .name = "json",
+    .a_key_a_row = true,
     .unique_keys = true,
     .begin = begin,
     .encode = encode,

@@ -1,26 +1,25 @@
-/* Reading, walking and removing the layouts `keys` and `json`. */
+/* Reading and walking the layouts `keys` and `json`. */
 #include <json-c/json.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/json_read.h"
-#include "base/num.h"
 #include "base/utf8.h"
 #include "frame/schema.h"
+#include "store/announce.h"
 #include "store/exchange.h"
 #include "store/keyed.h"
+#include "store/plain.h"
 #include "store/rows_reader.h"
 
-enum { ROWS_AT_ONCE = 256, KEYS_AT_ONCE = 512 };
-
-#define MOST_ROWS (INT64_C(1) << 34)
+enum { ROWS_AT_ONCE = 256 };
 
 /* What LAYOUT says. */
 struct keyed {
     struct slc_arena arena;
     bool as_json;
-    bool has_lists;
     bool expires; /* rows may be gone */
+    bool twice;   /* rows may wait for their plain names: they are looked for there first */
     int64_t n_rows;
     int64_t n_columns;
     struct slc_str *names;
@@ -72,9 +71,8 @@ static bool open_keyed(const struct slc_layout_place *place, bool with_columns, 
     int64_t seconds;
 
     *keyed = (struct keyed){.as_json = strcmp(place->layout->name, "json") == 0};
-    keyed->has_lists = slc_str_is(slc_layout_text(place, "keys"), "lists");
     keyed->expires = slc_layout_int(place, "ttl_seconds", 1, INT64_MAX, &seconds, NULL);
-    if (!slc_layout_int(place, "rows", 0, MOST_ROWS, &keyed->n_rows, error))
+    if (!slc_layout_int(place, "rows", 0, SLC_KEYED_MOST_ROWS, &keyed->n_rows, error))
         return false;
     if (place->prefix.len > 0 && (!with_columns || read_columns(place, keyed)))
         return true;
@@ -86,7 +84,7 @@ bool slc_keyed_count(struct slc_redis *redis, const struct slc_layout_place *pla
                      int64_t *ret_rows, struct slc_error *error)
 {
     (void)redis;
-    return slc_layout_int(place, "rows", 0, MOST_ROWS, ret_rows, error);
+    return slc_layout_int(place, "rows", 0, SLC_KEYED_MOST_ROWS, ret_rows, error);
 }
 
 /* ---- Rows as they stand, to arrays ---- */
@@ -239,6 +237,37 @@ static bool put_reply(const struct keyed *keyed, const struct slc_reply *reply, 
     return put(context, key, found ? slc_buf_view(&row) : (struct slc_str){0});
 }
 
+static bool is_there(const struct keyed *keyed, const struct slc_reply *reply)
+{
+    if (keyed->as_json)
+        return reply->type == SLC_REPLY_STRING;
+    for (size_t i = 0; i < reply->count; i++)
+        if (reply->items[i].type == SLC_REPLY_STRING)
+            return true;
+    return false;
+}
+
+/* The reply to a row's query, or that of its two which found it. */
+static bool read_row(struct slc_redis *redis, const struct keyed *keyed, struct slc_reply **ret,
+                     struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *waiting = NULL, *plain = NULL;
+
+    if (!slc_redis_read(redis, &waiting, error) ||
+        (keyed->twice && !slc_redis_read(redis, &plain, error)) ||
+        !slc_reply_check(waiting, slc_redis_where(redis), error) ||
+        (plain && !slc_reply_check(plain, slc_redis_where(redis), error)))
+        return false;
+    if (!plain || is_there(keyed, waiting)) {
+        *ret = waiting;
+        waiting = NULL;
+    } else {
+        *ret = plain;
+        plain = NULL;
+    }
+    return true;
+}
+
 /* Up to ROWS_AT_ONCE rows in one round trip. */
 static bool fetch_some(struct slc_redis *redis, const struct slc_layout_place *place,
                        const struct keyed *keyed, const struct slc_str keys[], size_t n_keys,
@@ -251,13 +280,20 @@ static bool fetch_some(struct slc_redis *redis, const struct slc_layout_place *p
         struct slc_str key =
             slc_store_join(&arena, place->prefix, keys[i], SLC_STR(""), SLC_STR(""));
 
-        good = slc_store_joined(key, error) && append_query(redis, keyed, &arena, key, error);
+        if (keyed->twice) {
+            struct slc_str waiting =
+                slc_store_join(&arena, place->staged, keys[i], SLC_STR(""), SLC_STR(""));
+
+            good = slc_store_joined(waiting, error) &&
+                   append_query(redis, keyed, &arena, waiting, error);
+        }
+        good =
+            good && slc_store_joined(key, error) && append_query(redis, keyed, &arena, key, error);
     }
     for (size_t i = 0; good && !put_failed && i < n_keys; i++) {
         SLC_AUTO_REPLY struct slc_reply *reply = NULL;
 
-        good = slc_redis_read(redis, &reply, error) &&
-               slc_reply_check(reply, slc_redis_where(redis), error);
+        good = read_row(redis, keyed, &reply, error);
         put_failed = good && !put_reply(keyed, reply, keys[i], put, context, error);
     }
     /* What was asked for is read in any case; an error that came is the one told. */
@@ -266,10 +302,31 @@ static bool fetch_some(struct slc_redis *redis, const struct slc_layout_place *p
     return good && !put_failed;
 }
 
+/* The switch of the rows to their plain names may be under way. What says that it
+ * is not was said after the metadata had named this load: it is over then, or the
+ * rows are another load's by now, which is found out in the end. */
+static bool look_for_switch(struct slc_redis *redis, const struct slc_layout_place *place,
+                            struct keyed *keyed, struct slc_error *error)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+    struct slc_str meta_key = {.data = place->staged.data}; /* NAME.META:<load id>: */
+
+    if (place->staged.len <= SLC_LOAD_ID_BYTES + 2)
+        return true;
+    meta_key.len = place->staged.len - SLC_LOAD_ID_BYTES - 2;
+    if (!slc_redis_call(redis, &reply, error, SLC_STR("HEXISTS"), meta_key,
+                        SLC_STR(SLC_PLAIN_SWITCH)))
+        return false;
+    keyed->twice = reply->integer != 0;
+    return true;
+}
+
 static bool fetch_all(struct slc_redis *redis, const struct slc_layout_place *place,
-                      const struct keyed *keyed, const struct slc_str keys[], size_t n_keys,
+                      struct keyed *keyed, const struct slc_str keys[], size_t n_keys,
                       slc_layout_put *put, void *context, struct slc_error *error)
 {
+    if (!look_for_switch(redis, place, keyed, error))
+        return false;
     for (size_t i = 0; i < n_keys; i += ROWS_AT_ONCE) {
         size_t n = n_keys - i < ROWS_AT_ONCE ? n_keys - i : ROWS_AT_ONCE;
 
@@ -313,144 +370,26 @@ static bool put_strictly(void *context, struct slc_str key, struct slc_str row)
     return strictly->put(strictly->context, key, row);
 }
 
-/* Row keys from `from` on, of one list. `*ret_reply` is what they are slices of. */
-static bool list_keys(struct slc_redis *redis, const struct slc_layout_place *place, int64_t from,
-                      int64_t n, struct slc_str *keys, size_t *ret_n, struct slc_reply **ret_reply,
-                      struct slc_error *error)
-{
-    SLC_AUTO_BUF struct slc_buf list = {0};
-    char texts[2][SLC_NUM_TEXT_BYTES];
-    struct slc_str first = {.data = texts[0]}, last = {.data = texts[1]};
-    int64_t start = from % SLC_KEYED_LIST_ROWS;
-
-    first.len = (size_t)(slc_write_int64(texts[0], start) - texts[0]);
-    last.len = (size_t)(slc_write_int64(texts[1], start + n - 1) - texts[1]);
-    if (!slc_redis_call(redis, ret_reply, error, SLC_STR("LRANGE"),
-                        slc_keyed_list_key(&list, place->prefix, from / SLC_KEYED_LIST_ROWS), first,
-                        last))
-        return false;
-    *ret_n = (*ret_reply)->count < (size_t)n ? (*ret_reply)->count : (size_t)n;
-    for (size_t i = 0; i < *ret_n; i++)
-        keys[i] = (*ret_reply)->items[i].text;
-    return *ret_n > 0 ||
-           slc_fail(error, SLC_ERR_DATA,
-                    "a list of the row keys of the replica \"%.*s\" is gone; load the "
-                    "file again",
-                    place->name.len > 200 ? 200 : (int)place->name.len, place->name.data);
-}
-
-static bool ordinals(struct slc_arena *arena, int64_t from, int64_t n, struct slc_str *keys,
-                     struct slc_error *error)
-{
-    for (int64_t i = 0; i < n; i++) {
-        char text[SLC_NUM_TEXT_BYTES];
-        size_t len = (size_t)(slc_write_int64(text, from + i) - text);
-
-        keys[i] = slc_arena_copy(arena, (struct slc_str){.data = text, .len = len});
-        if (!keys[i].data)
-            return slc_rows_out_of_memory(error);
-    }
-    return true;
-}
-
-static bool walk_some(struct slc_redis *redis, const struct slc_layout_place *place,
-                      struct keyed *keyed, int64_t from, int64_t n, struct strictly *strictly,
-                      struct slc_error *error)
-{
-    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
-    struct slc_str *keys = slc_arena_calloc(&keyed->arena, (size_t)n + 1, sizeof(*keys));
-    size_t n_keys = (size_t)n;
-
-    if (!keys)
-        return slc_rows_out_of_memory(error);
-    if (!(keyed->has_lists ? list_keys(redis, place, from, n, keys, &n_keys, &reply, error)
-                           : ordinals(&keyed->arena, from, n, keys, error)))
-        return false;
-    return fetch_all(redis, place, keyed, keys, n_keys, put_strictly, strictly, error);
-}
-
 bool slc_keyed_walk(struct slc_redis *redis, struct slc_layout_place *place, int64_t from,
                     int64_t most, slc_layout_put *put, void *context, struct slc_error *error)
 {
     struct strictly strictly = {.put = put, .context = context, .place = place, .error = error};
+    struct slc_str *keys = NULL;
     struct keyed keyed;
-    bool good = true;
+    int64_t span;
+    size_t n;
+    bool good;
 
     if (!open_keyed(place, true, &keyed, error))
         return false;
     strictly.expires = keyed.expires;
-    if (most > keyed.n_rows - from)
-        most = keyed.n_rows - from;
-    if (keyed.has_lists && most > SLC_KEYED_LIST_ROWS - from % SLC_KEYED_LIST_ROWS)
-        most = SLC_KEYED_LIST_ROWS - from % SLC_KEYED_LIST_ROWS;
-    if (most > 0)
-        good = walk_some(redis, place, &keyed, from, most, &strictly, error);
+    good = slc_keyed_row_keys(redis, place, from, most, &keyed.arena, &keys, &n, &span, error);
+    if (good && span > 0 && n == 0)
+        good = slc_fail(error, SLC_ERR_DATA,
+                        "a list of the row keys of the replica \"%.*s\" is gone; load the "
+                        "file again",
+                        place->name.len > 200 ? 200 : (int)place->name.len, place->name.data);
+    good = good && fetch_all(redis, place, &keyed, keys, n, put_strictly, &strictly, error);
     slc_arena_release(&keyed.arena);
     return good;
-}
-
-/* ---- Removing ---- */
-
-static bool append_unlink(struct slc_redis *redis, const struct slc_layout_place *place,
-                          struct slc_str key, struct slc_error *error)
-{
-    SLC_AUTO_BUF struct slc_buf full = {0};
-
-    slc_buf_append_str(&full, place->prefix);
-    slc_buf_append_str(&full, key);
-    if (full.failed)
-        return slc_fail(error, SLC_ERR_MEMORY, "memory ran out while rows were removed");
-    return slc_redis_append_call(redis, error, SLC_STR("UNLINK"), slc_buf_view(&full));
-}
-
-/* The rows of a list, then the list. */
-static bool remove_list(struct slc_redis *redis, const struct slc_layout_place *place,
-                        int64_t number, struct slc_error *error)
-{
-    SLC_AUTO_BUF struct slc_buf name = {0};
-    SLC_AUTO_REPLY struct slc_reply *keys = NULL;
-    struct slc_str list = slc_keyed_list_key(&name, place->prefix, number);
-    bool good = true;
-
-    if (!slc_redis_append_call(redis, error, SLC_STR("LRANGE"), list, SLC_STR("0"),
-                               SLC_STR("-1")) ||
-        !slc_redis_read(redis, &keys, error))
-        return false;
-    /* Something else may stand there. But without an answer the rows could not be
-     * named any more once the list is gone; nor could those that were refused. */
-    if (keys->type == SLC_REPLY_ERROR && !slc_store_is_wrong_type(keys))
-        return slc_reply_fail(keys->text, slc_redis_where(redis), error);
-    for (size_t i = 0; good && keys->type == SLC_REPLY_ARRAY && i < keys->count; i++)
-        good = append_unlink(redis, place, keys->items[i].text, error);
-    return slc_store_replies(redis, good, NULL, 0, error) &&
-           slc_redis_call(redis, NULL, error, SLC_STR("UNLINK"), list);
-}
-
-bool slc_keyed_remove(struct slc_redis *redis, const struct slc_layout_place *place,
-                      int64_t *cursor, bool *ret_done, struct slc_error *error)
-{
-    struct keyed keyed;
-    bool good = true;
-    int64_t end;
-
-    *ret_done = true;
-    if (!open_keyed(place, false, &keyed, NULL))
-        return true;
-    if (keyed.has_lists) {
-        end = (keyed.n_rows + SLC_KEYED_LIST_ROWS - 1) / SLC_KEYED_LIST_ROWS;
-        if (*cursor < end)
-            good = remove_list(redis, place, (*cursor)++, error);
-        *ret_done = *cursor >= end;
-        return good;
-    }
-    end = *cursor + KEYS_AT_ONCE < keyed.n_rows ? *cursor + KEYS_AT_ONCE : keyed.n_rows;
-    for (int64_t i = *cursor; good && i < end; i++) {
-        char text[SLC_NUM_TEXT_BYTES];
-        size_t len = (size_t)(slc_write_int64(text, i) - text);
-
-        good = append_unlink(redis, place, (struct slc_str){.data = text, .len = len}, error);
-    }
-    *cursor = end;
-    *ret_done = end >= keyed.n_rows;
-    return slc_store_replies(redis, good, NULL, 0, error);
 }

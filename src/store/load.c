@@ -23,6 +23,7 @@ static bool copy_options(struct slc_store_load *load, const struct slc_store_loa
     own->load_id = slc_arena_copy(&load->arena, options->load_id);
     own->owner = slc_arena_copy(&load->arena, options->owner);
     own->layout = slc_str_from(load->layout->name);
+    own->plain_names = options->plain_names && load->layout->a_key_a_row;
     if (!own->name.data || !own->registry_key.data || !own->load_id.data || !own->owner.data)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a load");
     load->staging_hash = slc_store_staging_hash(&load->arena, own->registry_key);
@@ -176,7 +177,8 @@ bool slc_store_load_begin(struct slc_redis *redis, const struct slc_store_load_o
         return false;
     }
     /* The lease is found by the announcement if we are killed with it. */
-    if (!announce(load, error) || !slc_lease_take(load, error) ||
+    if (!announce(load, error) || !slc_plain_check_names(load, error) ||
+        !slc_lease_take(load, error) ||
         (load->layout->prepare && !load->layout->prepare(load, error)) || !open_pipe(load, error)) {
         slc_store_load_free(load);
         return false;

@@ -5,6 +5,7 @@
 #include "redis/pipe.h"
 #include "store/key_order.h"
 #include "store/layout.h"
+#include "store/plain.h"
 #include "store/store.h"
 
 struct slc_store_load {
@@ -36,6 +37,8 @@ struct slc_store_load {
     int64_t lease_usec;             /* when the lease was taken or renewed */
     int64_t renewal;                /* the command that renews it and is not answered; -1 */
     int64_t renewal_sum;            /* of the answers to renewals */
+
+    struct slc_plain_swap plain; /* with plain names: what the commit does */
 
     bool in_doubt; /* EXEC was sent and its answer did not come */
 };

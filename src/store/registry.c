@@ -7,6 +7,7 @@
 #include "store/exchange.h"
 #include "store/garbage.h"
 #include "store/meta_copy.h"
+#include "store/plain.h"
 #include "store/store.h"
 
 bool slc_store_no_replica(struct slc_str name, struct slc_error *error)
@@ -211,6 +212,7 @@ struct drop {
     /* As found under watch; in `arena`. */
     struct slc_arena *arena;
     struct slc_str load_id, document, note; /* note: data NULL when the rows are NAME alone */
+    bool switching;                         /* to plain names: that is finished first */
 };
 
 static struct slc_str text_of(const struct slc_reply *reply)
@@ -221,9 +223,10 @@ static struct slc_str text_of(const struct slc_reply *reply)
 /* Where its rows are, as the metadata say. */
 static bool find_rows(struct drop *drop, const struct slc_reply *meta, struct slc_error *error)
 {
-    struct slc_str load_id = meta->count == 2 ? text_of(&meta->items[0]) : (struct slc_str){0};
-    struct slc_str document = meta->count == 2 ? text_of(&meta->items[1]) : (struct slc_str){0};
+    struct slc_str load_id = meta->count == 3 ? text_of(&meta->items[0]) : (struct slc_str){0};
+    struct slc_str document = meta->count == 3 ? text_of(&meta->items[1]) : (struct slc_str){0};
 
+    drop->switching = meta->count == 3 && slc_plain_is_switching(text_of(&meta->items[2]));
     drop->load_id = drop->document = drop->note = (struct slc_str){0};
     if (!document.data || !slc_load_id_is_valid(load_id))
         return true;
@@ -244,7 +247,7 @@ static bool check_replica(struct drop *drop, struct slc_error *error)
     good = slc_redis_append_call(redis, error, SLC_STR("WATCH"), drop->meta_key) &&
            slc_redis_append_call(redis, error, SLC_STR("EXISTS"), drop->meta_key) &&
            slc_redis_append_call(redis, error, SLC_STR("HMGET"), drop->meta_key, SLC_STR("LOAD_ID"),
-                                 SLC_STR("LAYOUT"));
+                                 SLC_STR("LAYOUT"), SLC_STR(SLC_PLAIN_SWITCH));
     good = slc_store_replies(redis, good, replies, 2, error) && find_rows(drop, replies[1], error);
     exists = good && replies[0]->integer > 0;
     slc_reply_free(replies[0]);
@@ -340,10 +343,16 @@ bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct
         !(drop.redis = slc_store_owner(redis, name, &own, error)))
         return false;
     for (int i = 0; i < SLC_STORE_ATTEMPTS && !done; i++) {
-        if (!check_replica(&drop, error) || !note_elsewhere(&drop, error)) {
+        if (!check_replica(&drop, error) || (!drop.switching && !note_elsewhere(&drop, error))) {
             if (slc_redis_is_idle(drop.redis))
                 (void)slc_redis_call(drop.redis, NULL, NULL, SLC_STR("UNWATCH"));
             return false;
+        }
+        if (drop.switching) {
+            if (!slc_redis_call(drop.redis, NULL, error, SLC_STR("UNWATCH")) ||
+                !slc_plain_finish(drop.redis, name, drop.meta_key, error))
+                return false;
+            continue;
         }
         if (slc_store_exec(drop.redis, append_drop(&drop, &reason), &done, NULL, &reason))
             continue;

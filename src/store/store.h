@@ -114,6 +114,7 @@ struct slc_store_load_options {
     const enum slc_type *types;
     int64_t n_columns;
     int64_t ttl_seconds; /* for layouts with a key a row: how long rows stay; 0: always */
+    bool plain_names;    /* the same: the rows are NAME:<row key> (plain.h) */
     int64_t n_rows;      /* rows that will be written at most; 0: unknown */
     int64_t n_chunks;    /* chunks that will be written; 0: unknown */
     /* One load of a replica at a time: how long its right lasts without being renewed, and how
@@ -188,6 +189,12 @@ struct slc_meta_field {
  * is asked here. Errors: those of redis/, CONFLICT. */
 bool slc_store_load_commit(struct slc_store_load *load, const struct slc_meta_field *fields,
                            int64_t n_fields, struct slc_error *error);
+
+/* After a commit of which the end is not known (the connection was lost): when
+ * the load's rows are the replica's, do what is left of it, as the next start
+ * would. Errors: those of redis/. */
+bool slc_store_load_settle(struct slc_redis *redis, struct slc_str registry_key,
+                           struct slc_str name, struct slc_str load_id, struct slc_error *error);
 
 /* After the commit: the master that it was done on is still the one, as far as
  * can be told. A failover promotes another some moments before the old one hears

@@ -35,6 +35,9 @@ void test_chunk(struct slc_chunk *chunk, int64_t seq, int64_t n_rows, const char
     }
 }
 
+static const struct slc_str column_names[] = {{"id", 2}, {"generation", 10}};
+static const enum slc_type column_types[] = {SLC_TYPE_TEXT, SLC_TYPE_INT64};
+
 bool test_begin(struct slc_redis *redis, const struct test_load *how, struct slc_store_load **ret,
                 struct slc_error *error)
 {
@@ -49,7 +52,13 @@ bool test_begin(struct slc_redis *redis, const struct test_load *how, struct slc
         .pairs_per_command = how->pairs_per_command ? how->pairs_per_command : 512,
         .ordinal_keys = how->ordinal_keys,
         .layout = slc_str_from(how->layout ? how->layout : ""),
+        .names = column_names,
+        .types = column_types,
+        .n_columns = 2,
+        .plain_names = how->plain_names,
+        .ttl_seconds = how->ttl_seconds,
         .n_rows = how->n_rows,
+        .n_chunks = 16,
         .memory_bytes = how->memory_bytes,
         .max_block_usec = how->max_block_usec,
         .spill_folders = spill_folders,
@@ -71,6 +80,8 @@ bool test_write(struct slc_store_load *load, const struct test_load *how,
 {
     static const int64_t columns[] = {0, 1};
     struct slc_row_layout layout = {.columns = columns,
+                                    .names = column_names,
+                                    .types = column_types,
                                     .n_columns = 2,
                                     .key_column = how->ordinal_keys ? -1 : 0,
                                     .load = load,
