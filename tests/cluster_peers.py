@@ -158,6 +158,16 @@ class Cluster:
         identity = master.identity()
         return next(server for server in self.living() if server.view()[server.identity()][1] == identity)
 
+    def master_of(self, replica):
+        identity = replica.view()[replica.identity()][1]
+        return next(server for server in self.living() if server.identity() == identity)
+
+    def until_listed(self, replica):
+        """Whoever asks any of the nodes for the map of slots is told of it."""
+        harness.until("the replica is in the map", lambda: all(
+            any(int(node[1]) == replica.seen_port for _, _, *nodes in server.ask("CLUSTER", "SLOTS") for node in nodes)
+            for server in self.living()))
+
     @contextlib.contextmanager
     def hurried(self, candidate):
         """For a failover to `candidate`: nodes give each other up quickly, and it has forgotten its last election."""

@@ -33,20 +33,41 @@ static void fail(struct slc_params *params, struct slc_str cursor, const struct 
     }
 }
 
+/* A page whose cursor would be of one server's alone is read at the master: the next
+ * one may be asked of another replica. `*redis` is changed for that, and NULL when
+ * there is none (the response says so). */
+static bool read_page(struct slc_api *api, struct slc_redis **redis, struct slc_str name,
+                      struct slc_str cursor, int64_t limit, struct slc_http_response *response,
+                      struct slc_buf *json, char next[SLC_ROWS_CURSOR_BYTES],
+                      struct slc_error *error)
+{
+    size_t start = json->len;
+
+    if (!slc_store_rows(*redis, name, cursor, limit, json, NULL, next, error))
+        return false;
+    if (slc_redis_reader_since(*redis) == 0 || !slc_rows_cursor_is_bound(slc_str_from(next)))
+        return true;
+    slc_redis_pool_give(api->options.pool, *redis);
+    *redis = slc_api_redis(api, response);
+    json->len = start;
+    return *redis && slc_store_rows(*redis, name, cursor, limit, json, NULL, next, error);
+}
+
 static void answer_page(struct slc_api *api, struct slc_params *params, struct slc_str name,
                         struct slc_str cursor, int64_t limit, struct slc_http_response *response)
 {
-    struct slc_redis *redis = slc_api_redis_reader(api, response);
+    struct slc_redis *redis = slc_rows_cursor_is_bound(cursor)
+                                  ? slc_api_redis(api, response)
+                                  : slc_api_redis_reader(api, response);
     char next[SLC_ROWS_CURSOR_BYTES];
     struct slc_error error = {0};
     struct slc_buf *json;
-    int64_t rows;
 
     if (!redis)
         return;
     json = slc_http_json(response, 200);
     slc_buf_append_text(json, "{\"rows\":");
-    if (slc_store_rows(redis, name, cursor, limit, json, &rows, next, &error)) {
+    if (read_page(api, &redis, name, cursor, limit, response, json, next, &error)) {
         slc_json_key(json, "next_cursor");
         if (next[0])
             slc_json_text(json, next);
@@ -56,7 +77,7 @@ static void answer_page(struct slc_api *api, struct slc_params *params, struct s
         slc_api_tag_by_content(response);
         if (next[0])
             set_link(response, name, limit, next);
-    } else {
+    } else if (redis) {
         fail(params, cursor, &error, response);
     }
     slc_redis_pool_give(api->options.pool, redis);

@@ -201,7 +201,7 @@ static int run(const struct slc_args *args)
     bool good;
 
     if (!choose_format(args, &format, &error) || !slc_cli_config(args, &config, &error) ||
-        !slc_redis_access_open(config, &access, &error) ||
+        !slc_redis_access_open_reader(config, &access, &error) ||
         !sink_open(&sink, slc_args_value(args, "output"), &error))
         return slc_cli_fail(&error);
     slc_stop_catch();

@@ -53,6 +53,13 @@ bool slc_cluster_append_encoded(struct slc_cluster *cluster, struct slc_str comm
 bool slc_cluster_flush(struct slc_cluster *cluster, struct slc_error *error);
 bool slc_cluster_read(struct slc_cluster *cluster, struct slc_reply **ret, struct slc_error *error);
 
+/* What is appended from now on reads (it has to), and begins at the replicas of the
+ * masters, each of which has READONLY connections of its own; the keys of a slot
+ * are read from one replica, or first from one and then from the master, so that
+ * whoever reads a mark before and after the rest, as slc_rows_next() does, sees no
+ * mix. Nothing may be outstanding (nothing is done then). */
+void slc_cluster_begin_reading(struct slc_cluster *cluster);
+
 /* slc_redis_answered_by() of connection.h. */
 bool slc_cluster_answered_by(struct slc_cluster *cluster, uint64_t *ret_server,
                              struct slc_error *error);

@@ -492,6 +492,12 @@ int64_t slc_redis_reader_since(const struct slc_redis *redis)
     return redis->reader_since_usec;
 }
 
+void slc_redis_begin_reading(struct slc_redis *redis)
+{
+    if (redis->cluster)
+        slc_cluster_begin_reading(redis->cluster);
+}
+
 bool slc_redis_is_open(const struct slc_redis *redis)
 {
     return redis->transport || redis->cluster;

@@ -135,6 +135,8 @@ int64_t slc_redis_timeout_ms(const struct slc_redis *redis);
  * master; 0 for any other connection. */
 void slc_redis_mark_reader(struct slc_redis *redis, int64_t since_usec);
 int64_t slc_redis_reader_since(const struct slc_redis *redis);
+/* The same for a cluster's: slc_cluster_begin_reading(). */
+void slc_redis_begin_reading(struct slc_redis *redis);
 void slc_redis_break(struct slc_redis *redis, const struct slc_error *reason);
 
 #endif

@@ -12,7 +12,7 @@ enum { NUMBER_BYTES = 24 };
 
 /* A replica answers ROLE with "slave", its master's host and port, the state of
  * the link, and how far it is. */
-static bool follows(struct slc_redis *redis)
+bool slc_redis_follows(struct slc_redis *redis)
 {
     SLC_AUTO_REPLY struct slc_reply *reply = NULL;
 
@@ -56,7 +56,7 @@ static struct slc_redis *open_one(const struct slc_redis_url *url, const struct 
         if (!replica_url(url, &replicas->items[(first + i) % replicas->count], one))
             continue;
         found = slc_redis_open(one, timeout_ms / 4 + 1, NULL);
-        if (found && !follows(found)) {
+        if (found && !slc_redis_follows(found)) {
             slc_redis_close(found);
             found = NULL;
         }
@@ -72,10 +72,13 @@ struct slc_redis *slc_redis_open_reader(const struct slc_redis_url *url, int64_t
     struct slc_redis *master = slc_redis_open(url, timeout_ms, error), *replica = NULL;
     SLC_AUTO_REPLY struct slc_reply *role = NULL;
 
-    /* A cluster's replicas have their own connections; its masters share the reading. */
-    if (!master || !url->settings || !url->settings->read_from_replicas ||
-        slc_redis_is_cluster(master))
+    if (!master || !url->settings || !url->settings->read_from_replicas)
         return master;
+    if (slc_redis_is_cluster(master)) {
+        slc_redis_mark_reader(master, slc_monotonic_usec());
+        slc_redis_begin_reading(master);
+        return master;
+    }
     /* A user who may not ask (ACL) reads from the master. */
     if (slc_redis_call(master, &role, NULL, SLC_STR("ROLE")) && role->count >= 3 &&
         slc_reply_is(&role->items[0], "master"))
@@ -93,9 +96,13 @@ bool slc_redis_reader_is_current(struct slc_redis *redis)
     int64_t checked_usec = slc_redis_reader_since(redis);
     int64_t now_usec = slc_monotonic_usec();
 
+    if (checked_usec != 0 && slc_redis_is_cluster(redis)) {
+        slc_redis_begin_reading(redis);
+        return slc_redis_is_open(redis);
+    }
     if (checked_usec == 0 || now_usec - checked_usec < SLC_REDIS_READER_TRUST_MS * INT64_C(1000))
         return true;
-    if (!follows(redis))
+    if (!slc_redis_follows(redis))
         return false;
     slc_redis_mark_reader(redis, now_usec);
     return true;

@@ -41,6 +41,10 @@ bool slc_store_rows(struct slc_redis *redis, struct slc_str name, struct slc_str
                     int64_t limit, struct slc_buf *json, int64_t *ret_rows,
                     char ret_next[SLC_ROWS_CURSOR_BYTES], struct slc_error *error);
 
+/* The cursor is a place in a hash's scan, which is of one server process: CONFLICT at
+ * any other, as after a restart, or at a replica of it. */
+bool slc_rows_cursor_is_bound(struct slc_str cursor);
+
 /* ---- One after the other ------------------------------------------------ */
 
 struct slc_row {

@@ -122,3 +122,12 @@ bool slc_rows_cursor_parse(struct slc_str cursor, char load_id[33], int64_t *ret
     *ret_place = place;
     return true;
 }
+
+bool slc_rows_cursor_is_bound(struct slc_str cursor)
+{
+    struct slc_rows_place place;
+    char load_id[33];
+    int64_t n_rows;
+
+    return slc_rows_cursor_parse(cursor, load_id, &n_rows, &place) && place.server != 0;
+}
