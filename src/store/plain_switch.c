@@ -93,7 +93,7 @@ bool slc_plain_is_switching(struct slc_str text)
 struct mover {
     struct slc_redis *redis;
     struct slc_str name, meta_key;
-    struct slc_reply *meta; /* owned: LAYOUT and SWITCH as they were read */
+    struct slc_reply *meta; /* owned: LAYOUT, SWITCH and LOAD_ID as they were read */
     struct state state;
     struct slc_layout_place now, before;
     char ttl[SLC_NUM_TEXT_BYTES]; /* seconds; "": rows stay */
@@ -116,13 +116,13 @@ static bool open_mover(struct mover *mover, bool *ret_any, struct slc_error *err
 
     *ret_any = false;
     if (!slc_redis_append_call(mover->redis, error, SLC_STR("HMGET"), mover->meta_key,
-                               SLC_STR("LAYOUT"), SLC_STR(SLC_PLAIN_SWITCH)) ||
+                               SLC_STR("LAYOUT"), SLC_STR(SLC_PLAIN_SWITCH), SLC_STR("LOAD_ID")) ||
         !slc_redis_read(mover->redis, &mover->meta, error))
         return false;
     /* A key that is no metadata has none. */
     if (mover->meta->type == SLC_REPLY_ERROR && !slc_store_is_wrong_type(mover->meta))
         return slc_reply_fail(mover->meta->text, slc_redis_where(mover->redis), error);
-    if (mover->meta->count != 2 || !parse_state(text_of(&mover->meta->items[1]), &mover->state))
+    if (mover->meta->count != 3 || !parse_state(text_of(&mover->meta->items[1]), &mover->state))
         return true;
     (void)slc_layout_read(mover->name, text_of(&mover->meta->items[0]), &mover->now, NULL);
     if (mover->state.removing)
@@ -134,17 +134,19 @@ static bool open_mover(struct mover *mover, bool *ret_any, struct slc_error *err
     return true;
 }
 
-/* WATCH, and what SWITCH is now; `*ret_same` false when it is not what it was. */
+/* WATCH, and what SWITCH is now, for is_same(). Of two loads it may read alike: who
+ * stood still during the first must not end the second's. */
 static bool append_watch(const struct mover *mover, struct slc_error *error)
 {
     return slc_redis_append_call(mover->redis, error, SLC_STR("WATCH"), mover->meta_key) &&
-           slc_redis_append_call(mover->redis, error, SLC_STR("HGET"), mover->meta_key,
-                                 SLC_STR(SLC_PLAIN_SWITCH));
+           slc_redis_append_call(mover->redis, error, SLC_STR("HMGET"), mover->meta_key,
+                                 SLC_STR(SLC_PLAIN_SWITCH), SLC_STR("LOAD_ID"));
 }
 
 static bool is_same(const struct mover *mover, const struct slc_reply *now)
 {
-    return slc_str_eq(text_of(now), mover->meta->items[1].text);
+    return now->count == 2 && slc_str_eq(text_of(&now->items[0]), mover->meta->items[1].text) &&
+           slc_str_eq(text_of(&now->items[1]), text_of(&mover->meta->items[2]));
 }
 
 static struct slc_str under(struct slc_arena *arena, struct slc_str prefix, struct slc_str key)

@@ -18,6 +18,9 @@ struct test_proxy {
     pthread_t thread;
     pthread_mutex_t mutex;
     enum test_cut cut;
+    const char *with, *without; /* what is to be kept back; NULL: nothing */
+    bool held;
+    pthread_cond_t change;
 };
 
 static void copy_all(int to, const char *bytes, size_t len)
@@ -41,6 +44,20 @@ static enum test_cut take_cut(struct test_proxy *proxy)
     return cut;
 }
 
+static void keep_back(struct test_proxy *proxy, const char *bytes, size_t len)
+{
+    pthread_mutex_lock(&proxy->mutex);
+    if (proxy->with && memmem(bytes, len, proxy->with, strlen(proxy->with)) &&
+        !memmem(bytes, len, proxy->without, strlen(proxy->without))) {
+        proxy->with = NULL;
+        proxy->held = true;
+        pthread_cond_broadcast(&proxy->change);
+        while (proxy->held)
+            pthread_cond_wait(&proxy->change, &proxy->mutex);
+    }
+    pthread_mutex_unlock(&proxy->mutex);
+}
+
 /* A transaction of the tests comes in one piece with its EXEC at the end, and
  * begins with MULTI. */
 static bool is_swap(const char *bytes, size_t len)
@@ -56,6 +73,7 @@ static bool from_client(struct test_proxy *proxy, int server_fd, const char *byt
     ssize_t got;
     size_t total = 0;
 
+    keep_back(proxy, bytes, len);
     switch (is_swap(bytes, len) ? take_cut(proxy) : TEST_CUT_NOTHING) {
     case TEST_CUT_BEFORE_EXEC:
         copy_all(server_fd, bytes, len - 14); /* "*1\r\n$4\r\nEXEC\r\n" */
@@ -138,6 +156,7 @@ struct test_proxy *test_proxy_new(const char *server_path)
     assert_int_equal(listen(proxy->listen_fd, 16), 0);
     assert_int_equal(pipe(proxy->stop_fds), 0);
     pthread_mutex_init(&proxy->mutex, NULL);
+    pthread_cond_init(&proxy->change, NULL);
     assert_int_equal(pthread_create(&proxy->thread, NULL, run_proxy, proxy), 0);
     return proxy;
 }
@@ -154,6 +173,30 @@ void test_proxy_cut(struct test_proxy *proxy, enum test_cut cut)
     pthread_mutex_unlock(&proxy->mutex);
 }
 
+void test_proxy_hold(struct test_proxy *proxy, const char *with, const char *without)
+{
+    pthread_mutex_lock(&proxy->mutex);
+    proxy->with = with;
+    proxy->without = without;
+    pthread_mutex_unlock(&proxy->mutex);
+}
+
+void test_proxy_wait_held(struct test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->mutex);
+    while (!proxy->held)
+        pthread_cond_wait(&proxy->change, &proxy->mutex);
+    pthread_mutex_unlock(&proxy->mutex);
+}
+
+void test_proxy_let_go(struct test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->mutex);
+    proxy->held = false;
+    pthread_cond_broadcast(&proxy->change);
+    pthread_mutex_unlock(&proxy->mutex);
+}
+
 void test_proxy_free(struct test_proxy *proxy)
 {
     assert_int_equal(write(proxy->stop_fds[1], "x", 1), 1);
@@ -161,6 +204,7 @@ void test_proxy_free(struct test_proxy *proxy)
     close(proxy->listen_fd);
     close(proxy->stop_fds[0]);
     close(proxy->stop_fds[1]);
+    pthread_cond_destroy(&proxy->change);
     pthread_mutex_destroy(&proxy->mutex);
     test_dir_remove(proxy->directory);
     free(proxy);

@@ -2,6 +2,8 @@
  * may be cut off anywhere and taken up by anyone, and keys that are somebody else's. */
 #include "support.h"
 
+#include "proxy.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -352,6 +354,34 @@ static void several_finish_it(void **state)
     }
 }
 
+/* Who stood still at the end of a switch does not end that of a later load, which
+ * reads the same. */
+static void a_stalled_one(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    struct test_proxy *proxy = test_proxy_new(((struct slc_redis_url *)*state)->path);
+    struct finisher finisher = {.url = test_proxy_url(proxy), .wait = &(atomic_int){1}};
+    struct slc_error error;
+    pthread_t thread;
+
+    load_rows(redis, &plain, 0, 2000, 1);
+    load_rows(redis, &plain, 0, 2000, 2);
+    rewind_switch(redis, false, 2000, 0, 2000);
+    test_proxy_hold(proxy, "WATCH", "EXISTS"); /* all is moved: before it says so */
+    assert_int_equal(pthread_create(&thread, NULL, finish, &finisher), 0);
+    test_proxy_wait_held(proxy);
+    assert_ok(slc_plain_finish(redis, SLC_STR("t"), SLC_STR("t.META"), &error), error);
+    expect_rows(redis, 0, 2000, 2);
+    load_rows(redis, &plain, 0, 2000, 3);
+    rewind_switch(redis, false, 2000, 0, 2000);
+    test_proxy_let_go(proxy);
+    pthread_join(thread, NULL);
+    assert_ok(finisher.good, finisher.error);
+    assert_ok(slc_plain_finish(redis, SLC_STR("t"), SLC_STR("t.META"), &error), error);
+    expect_rows(redis, 0, 2000, 3);
+    test_proxy_free(proxy);
+}
+
 /* Rows that were dropped are not removed under a load that has them again. */
 static void garbage_of_the_load_before(void **state)
 {
@@ -472,17 +502,12 @@ static void names_of_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_one_step),
-        cmocka_unit_test(larger_ones_gradually),
-        cmocka_unit_test(ordinals_and_objects),
-        cmocka_unit_test(other_layouts_before_and_behind),
-        cmocka_unit_test(rows_expire),
-        cmocka_unit_test(taken_up),
-        cmocka_unit_test(strange_switches),
-        cmocka_unit_test(several_finish_it),
-        cmocka_unit_test(garbage_of_the_load_before),
-        cmocka_unit_test(keys_of_others),
-        cmocka_unit_test(names_of_others),
+        cmocka_unit_test(in_one_step),          cmocka_unit_test(larger_ones_gradually),
+        cmocka_unit_test(ordinals_and_objects), cmocka_unit_test(other_layouts_before_and_behind),
+        cmocka_unit_test(rows_expire),          cmocka_unit_test(taken_up),
+        cmocka_unit_test(strange_switches),     cmocka_unit_test(several_finish_it),
+        cmocka_unit_test(a_stalled_one),        cmocka_unit_test(garbage_of_the_load_before),
+        cmocka_unit_test(keys_of_others),       cmocka_unit_test(names_of_others),
     };
 
     return cmocka_run_group_tests_name("store/plain", tests, test_server_setup,
