@@ -234,6 +234,8 @@ class Proxy:
             if piece and hook:
                 piece = hook(data["number"], before, piece)
                 self.cuts += piece is None
+                if piece == b"":  # more has to come first
+                    return
             if not piece:
                 raise ConnectionError
             data["to"].sendall(piece)

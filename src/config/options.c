@@ -387,6 +387,15 @@ static const struct slc_option options[] = {
          "the load's id, so that a load is one step for every reader; plain is the name alone, "
          "NAME:<row key>, for RediSearch, Redis OM and others whose keys are fixed, who see "
          "the rows of a larger table change one after the other. See docs/layouts.md."},
+    {.key = "store.json",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "string",
+     .choices = CHOICES("string", "redisjson", "auto"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help =
+         "What a row of the layout json is: string is a Redis string, read by GET; redisjson is "
+         "a document of the module RedisJSON, read by JSON.GET, and is refused where the server "
+         "has none; auto is a document where it has, else a string. See docs/layouts.md."},
     {.key = "store.registry_key",
      .kind = SLC_OPTION_TEXT,
      .default_text = "REPLICA_REGISTRY",

@@ -482,6 +482,7 @@ static bool deliver_once(struct load *load, bool again, struct slc_error *error)
         .n_columns = load->layout.n_columns,
         .ttl_seconds = slc_config_int(config, "store.ttl_seconds"),
         .plain_names = slc_config_is(config, "store.key_prefix", "plain"),
+        .json_form = (enum slc_json_form)slc_config_choice(config, "store.json"),
         .n_rows = load->survey.n_rows,
         .n_chunks = load->survey.n_chunks,
         .memory_bytes = slc_config_bytes(config, "load.memory") / 4,

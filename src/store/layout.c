@@ -26,8 +26,8 @@ const struct slc_layout *slc_layout_find(struct slc_str name)
 
 void slc_layout_document(const struct slc_store_load *load, bool whole, struct slc_buf *json)
 {
-    slc_buf_printf(json, "{\"version\":%d,\"layout\":\"%s\"",
-                   load->options.plain_names ? VERSION : 1, load->layout->name);
+    slc_buf_printf(json, "{\"version\":%d,\"layout\":\"%s\"", load->newer_document ? VERSION : 1,
+                   load->layout->name);
     if (load->layout->describe)
         load->layout->describe(load, whole, json);
     slc_buf_append_byte(json, '}');

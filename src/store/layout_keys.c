@@ -79,8 +79,11 @@ static void encode_hash(const struct slc_row_layout *rows, const struct slc_chun
     *sum += n ? (int64_t)n : 1;
 }
 
+/* SETNX of the row, answered with 1, or JSON.SET, which is answered with OK or an
+ * error. */
 static void encode_json(const struct slc_row_layout *rows, const struct slc_chunk *chunk,
-                        int64_t row, struct slc_str key, struct slc_encoded *out, int64_t *sum)
+                        int64_t row, struct slc_str key, bool by_module, struct slc_encoded *out,
+                        int64_t *sum)
 {
     SLC_AUTO_BUF struct slc_buf json = {0};
 
@@ -90,18 +93,21 @@ static void encode_json(const struct slc_row_layout *rows, const struct slc_chun
         slc_store_encode_value(&json, &chunk->columns[rows->columns[i]], row);
     }
     slc_buf_append_byte(&json, '}');
-    slc_resp_array(&out->bytes, 3);
-    slc_resp_bulk(&out->bytes, SLC_STR("SETNX"));
+    slc_resp_array(&out->bytes, by_module ? 4 : 3);
+    slc_resp_bulk(&out->bytes, by_module ? SLC_STR("JSON.SET") : SLC_STR("SETNX"));
     slc_resp_bulk(&out->bytes, key);
+    if (by_module)
+        slc_resp_bulk(&out->bytes, SLC_STR("$"));
     slc_resp_bulk(&out->bytes, slc_buf_view(&json));
     out->bytes.failed = out->bytes.failed || json.failed;
     slc_encoded_end_command(out);
-    *sum += 1;
+    *sum += !by_module;
 }
 
 struct state {
     struct slc_str prefix; /* of the keys that are written */
     struct slc_str plain;  /* of those that readers see, when it is another one; else data NULL */
+    bool by_module;        /* rows are documents of RedisJSON */
     int64_t sum;           /* of the integers that all commands are to be answered with */
     int64_t n_rows;        /* written */
     int64_t in_list;       /* keys in the newest list */
@@ -142,7 +148,7 @@ static bool encode(const struct slc_store_load *load, const struct slc_row_layou
             slc_buf_printf(&key, "%" PRId64, first_ordinal + row);
         }
         if (as_json)
-            encode_json(rows, chunk, row, slc_buf_view(&key), out, &sum);
+            encode_json(rows, chunk, row, slc_buf_view(&key), state->by_module, out, &sum);
         else
             encode_hash(rows, chunk, row, slc_buf_view(&key), out, &sum);
         if (!state->plain.data) /* else the time begins when the row gets its plain name */
@@ -173,6 +179,8 @@ static void describe(const struct slc_store_load *load, bool whole, struct slc_b
         slc_buf_printf(json, ",\"ttl_seconds\":%s", state->ttl);
     if (!whole)
         return;
+    if (state->by_module)
+        slc_json_member_text(json, "values", "redisjson");
     slc_buf_append_text(json, ",\"columns\":[");
     for (int64_t i = 0; i < options->n_columns; i++) {
         slc_json_comma(json);
@@ -223,6 +231,74 @@ static bool begin(struct slc_store_load *load, struct slc_error *error)
                "columns",
                (long long)load->options.n_columns, load->layout->name);
 }
+
+/* ---- RedisJSON ---- */
+
+/* The server has no such command, or the user may not use it. */
+static bool is_refused(const struct slc_reply *reply)
+{
+    static const char *const starts[] = {"ERR unknown command", "NOPERM"};
+
+    for (size_t i = 0; reply->type == SLC_REPLY_ERROR && i < 2; i++)
+        if (reply->text.len >= strlen(starts[i]) &&
+            memcmp(reply->text.data, starts[i], strlen(starts[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Write a document, read it, and remove it, under a key that the announcement
+ * names, the first that the load writes. */
+static bool try_module(struct slc_store_load *load, bool *ret_there, struct slc_error *error)
+{
+    const struct state *state = load->state;
+    static const char document[] = "{\"a\":[1,null]}";
+    SLC_AUTO_REPLY struct slc_reply *set = NULL, *get = NULL, *removed = NULL;
+    SLC_AUTO_BUF struct slc_buf name = {0};
+    struct slc_str key;
+
+    if (load->options.ordinal_keys) {
+        slc_buf_append_str(&name, state->prefix);
+        slc_buf_append_byte(&name, '0');
+        key = slc_buf_view(&name);
+    } else {
+        key = slc_keyed_list_key(&name, state->prefix, 0);
+    }
+    if (name.failed)
+        return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a load");
+    if (!slc_redis_append_call(load->redis, error, SLC_STR("JSON.SET"), key, SLC_STR("$"),
+                               slc_str_from(document)) ||
+        !slc_redis_append_call(load->redis, error, SLC_STR("JSON.GET"), key, SLC_STR(".")) ||
+        !slc_redis_append_call(load->redis, error, SLC_STR("UNLINK"), key) ||
+        !slc_redis_read(load->redis, &set, error) || !slc_redis_read(load->redis, &get, error) ||
+        !slc_redis_read(load->redis, &removed, error) ||
+        !slc_reply_check(removed, slc_redis_where(load->redis), error))
+        return false;
+    *ret_there = !is_refused(set) && !is_refused(get);
+    if (!*ret_there)
+        return true;
+    return slc_reply_check(set, slc_redis_where(load->redis), error) &&
+           slc_reply_check(get, slc_redis_where(load->redis), error) &&
+           (slc_reply_is(get, document) ||
+            slc_fail(error, SLC_ERR_SERVER,
+                     "JSON.GET did not answer with what JSON.SET was given"));
+}
+
+static bool prepare_json(struct slc_store_load *load, struct slc_error *error)
+{
+    struct state *state = load->state;
+
+    if (load->options.json_form == SLC_JSON_STRING)
+        return true;
+    if (!try_module(load, &state->by_module, error))
+        return false;
+    load->newer_document = load->newer_document || state->by_module;
+    return state->by_module || load->options.json_form == SLC_JSON_AUTO ||
+           slc_fail(error, SLC_ERR_CONFIG,
+                    "this Redis has no RedisJSON, or this user may not use JSON.SET and JSON.GET; "
+                    "set store.json=string (or auto)");
+}
+
+/* ---- Rows on their way ---- */
 
 static struct slc_str key_at(const struct slc_encoded *encoded, int64_t row)
 {
@@ -326,6 +402,7 @@ const struct slc_layout slc_layout_json = {
     .a_key_a_row = true,
     .unique_keys = true,
     .begin = begin,
+    .prepare = prepare_json,
     .encode = encode,
     .write = write_chunk,
     .verify = verify,

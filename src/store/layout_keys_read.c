@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/json_read.h"
+#include "base/num.h"
 #include "base/utf8.h"
 #include "frame/schema.h"
 #include "store/announce.h"
@@ -18,8 +19,9 @@ enum { ROWS_AT_ONCE = 256 };
 struct keyed {
     struct slc_arena arena;
     bool as_json;
-    bool expires; /* rows may be gone */
-    bool twice;   /* rows may wait for their plain names: they are looked for there first */
+    bool by_module; /* the objects are RedisJSON's */
+    bool expires;   /* rows may be gone */
+    bool twice;     /* rows may wait for their plain names: they are looked for there first */
     int64_t n_rows;
     int64_t n_columns;
     struct slc_str *names;
@@ -71,6 +73,7 @@ static bool open_keyed(const struct slc_layout_place *place, bool with_columns, 
     int64_t seconds;
 
     *keyed = (struct keyed){.as_json = strcmp(place->layout->name, "json") == 0};
+    keyed->by_module = slc_str_is(slc_layout_text(place, "values"), "redisjson");
     keyed->expires = slc_layout_int(place, "ttl_seconds", 1, INT64_MAX, &seconds, NULL);
     if (!slc_layout_int(place, "rows", 0, SLC_KEYED_MOST_ROWS, &keyed->n_rows, error))
         return false;
@@ -180,6 +183,22 @@ static bool read_object(const struct keyed *keyed, struct slc_arena *arena, stru
     return more == 0 && slc_json_read_end(&r);
 }
 
+/* RedisJSON writes numbers in its own way (1e20, 1e-7, -0.0): as the other layouts
+ * have them. */
+static void put_value(const struct keyed *keyed, int64_t column, struct slc_str value,
+                      struct slc_buf *row)
+{
+    double number;
+
+    if (!value.data)
+        slc_buf_append_text(row, "null");
+    else if (keyed->by_module && keyed->types[column] == SLC_TYPE_FLOAT64 && is_number(value) &&
+             slc_parse_double(value.data, value.len, &number))
+        slc_json_double(row, number);
+    else
+        slc_buf_append_str(row, value);
+}
+
 /* An object's values; what is no object of these columns stays as it is. */
 static bool put_object(const struct keyed *keyed, struct slc_str text, struct slc_buf *row)
 {
@@ -196,7 +215,7 @@ static bool put_object(const struct keyed *keyed, struct slc_str text, struct sl
     slc_buf_append_byte(row, '[');
     for (int64_t i = 0; i < keyed->n_columns; i++) {
         slc_json_comma(row);
-        slc_buf_append_str(row, values[i].data ? values[i] : SLC_STR("null"));
+        put_value(keyed, i, values[i], row);
     }
     slc_buf_append_byte(row, ']');
     return true;
@@ -209,6 +228,8 @@ static bool append_query(struct slc_redis *redis, const struct keyed *keyed,
 {
     struct slc_str *argv;
 
+    if (keyed->as_json && keyed->by_module)
+        return slc_redis_append_call(redis, error, SLC_STR("JSON.GET"), key, SLC_STR("."));
     if (keyed->as_json)
         return slc_redis_append_call(redis, error, SLC_STR("GET"), key);
     argv = slc_arena_calloc(arena, (size_t)keyed->n_columns + 3, sizeof(*argv));

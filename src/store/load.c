@@ -24,6 +24,7 @@ static bool copy_options(struct slc_store_load *load, const struct slc_store_loa
     own->owner = slc_arena_copy(&load->arena, options->owner);
     own->layout = slc_str_from(load->layout->name);
     own->plain_names = options->plain_names && load->layout->a_key_a_row;
+    load->newer_document = own->plain_names;
     if (!own->name.data || !own->registry_key.data || !own->load_id.data || !own->owner.data)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a load");
     load->staging_hash = slc_store_staging_hash(&load->arena, own->registry_key);

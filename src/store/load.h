@@ -19,6 +19,7 @@ struct slc_store_load {
     struct slc_str meta_key;
     struct slc_str lease_key;
     struct slc_str garbage_hash;
+    bool newer_document;     /* LAYOUT says what readers of version 1 would misread */
     struct slc_str document; /* of all keys that the load may write */
     struct slc_str announcement;
     enum { LOAD_WRITING, LOAD_FINISHED, LOAD_OVER } stage;

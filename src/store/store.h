@@ -30,6 +30,10 @@
 #include "frame/chunk.h"
 #include "redis/connection.h"
 
+/* A row of the layout `json`: a string, a document of the module RedisJSON, or that
+ * where the server takes it. */
+enum slc_json_form { SLC_JSON_STRING, SLC_JSON_MODULE, SLC_JSON_AUTO };
+
 enum slc_on_duplicate { SLC_DUPLICATE_LAST, SLC_DUPLICATE_FIRST, SLC_DUPLICATE_FAIL };
 
 /* A replica's name may stand in Redis and in file names: 1 to 200 bytes of
@@ -113,10 +117,11 @@ struct slc_store_load_options {
     const struct slc_str *names; /* of the rows' columns, and their types; borrowed */
     const enum slc_type *types;
     int64_t n_columns;
-    int64_t ttl_seconds; /* for layouts with a key a row: how long rows stay; 0: always */
-    bool plain_names;    /* the same: the rows are NAME:<row key> (plain.h) */
-    int64_t n_rows;      /* rows that will be written at most; 0: unknown */
-    int64_t n_chunks;    /* chunks that will be written; 0: unknown */
+    int64_t ttl_seconds;          /* for layouts with a key a row: how long rows stay; 0: always */
+    bool plain_names;             /* the same: the rows are NAME:<row key> (plain.h) */
+    enum slc_json_form json_form; /* for `json` */
+    int64_t n_rows;               /* rows that will be written at most; 0: unknown */
+    int64_t n_chunks;             /* chunks that will be written; 0: unknown */
     /* One load of a replica at a time: how long its right lasts without being renewed, and how
      * long to wait for another's; 0: a fair choice, and not at all. */
     int64_t lease_msec, lease_wait_msec;
