@@ -31,7 +31,7 @@ struct slc_queue_follower {
     bool missed;         /* events may have been missed before it was */
     bool changed, ended; /* heard, and not yet told */
     bool told_over;
-    bool calling; /* on_change is under way */
+    bool calling; /* the thread is about to tell it, without the lock */
     struct slc_queue_follower *next;
 };
 
@@ -115,16 +115,20 @@ void slc_listener_submitted(struct slc_listener *listener, const char *id)
     pthread_mutex_unlock(&listener->lock);
 }
 
-void slc_listener_forget(struct slc_listener *listener, const char *id)
+bool slc_listener_forget(struct slc_listener *listener, const char *id)
 {
     struct slc_queue_follower *waiter;
+    bool waited;
 
     pthread_mutex_lock(&listener->lock);
-    waiter = find_waiter(listener, id);
-    if (waiter)
+    while ((waiter = find_waiter(listener, id)) && waiter->calling)
+        pthread_cond_wait(&listener->changed, &listener->lock);
+    waited = waiter != NULL;
+    if (waited)
         unlist(listener, waiter);
     pthread_mutex_unlock(&listener->lock);
     free(waiter);
+    return waited;
 }
 
 struct slc_queue_follower *slc_listener_follow(struct slc_listener *listener, const char *id,
@@ -172,10 +176,13 @@ static bool tell_waiter(struct slc_listener *listener, struct slc_queue_follower
     bool over = batch ? batch->ended_usec != 0 : error.code == SLC_ERR_NOT_FOUND;
     bool good = batch || error.code == SLC_ERR_NOT_FOUND;
 
-    if (over) {
-        pthread_mutex_lock(&listener->lock);
+    pthread_mutex_lock(&listener->lock);
+    waiter->calling = false;
+    if (over)
         unlist(listener, waiter);
-        pthread_mutex_unlock(&listener->lock);
+    pthread_cond_broadcast(&listener->changed);
+    pthread_mutex_unlock(&listener->lock);
+    if (over) {
         waiter->on_done(waiter->state, batch);
         free(waiter);
     }
@@ -219,9 +226,9 @@ static bool tell_all(struct slc_listener *listener)
         bool ended = at->ended, waits = at->on_done != NULL;
 
         at->changed = at->ended = false;
-        at->calling = !waits;
         if (waits && !ended)
             continue;
+        at->calling = true;
         pthread_mutex_unlock(&listener->lock);
         good = waits ? tell_waiter(listener, at) : tell_follower(listener, at, ended);
         pthread_mutex_lock(&listener->lock);

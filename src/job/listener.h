@@ -30,11 +30,12 @@ struct slc_listener *slc_listener_start(const struct slc_listener_options *optio
 void slc_listener_stop(struct slc_listener *listener);
 
 /* Wait for the end of a batch. Call it before the batch is submitted, and then
- * one of the other two. False: no memory. */
+ * one of the other two. False: no memory. Forgetting says whether it came in time: false when
+ * on_done was called, or is about to be. */
 bool slc_listener_wait(struct slc_listener *listener, const char *id,
                        void (*on_done)(void *state, const struct slc_batch *batch), void *state);
 void slc_listener_submitted(struct slc_listener *listener, const char *id);
-void slc_listener_forget(struct slc_listener *listener, const char *id);
+bool slc_listener_forget(struct slc_listener *listener, const char *id);
 
 /* As slc_queue_follow(); the first call has to be caused by an event. NULL: no memory. */
 struct slc_queue_follower *slc_listener_follow(struct slc_listener *listener, const char *id,

@@ -262,6 +262,7 @@ bool slc_queue_submit(struct slc_queue *queue, const struct slc_queue_submission
     unsigned char random[(SLC_BATCH_ID_BYTES - 1) / 2];
     struct slc_listener *listener = NULL;
     char id[SLC_BATCH_ID_BYTES];
+    struct slc_error why = {0};
 
     if (submission->once && submission->count > SLC_QUEUE_ONCE_MAX)
         return slc_fail(error, SLC_ERR_INTERNAL, "more than %d loads are asked for at once",
@@ -281,13 +282,17 @@ bool slc_queue_submit(struct slc_queue *queue, const struct slc_queue_submission
         if (!slc_listener_wait(listener, id, submission->on_done, submission->done_state))
             return slc_fail(error, SLC_ERR_MEMORY, "no memory for %zu loads", submission->count);
     }
-    if (!submit(queue, id, submission, &got, error)) {
+    if (submit(queue, id, submission, &got, &why)) {
         if (listener)
-            slc_listener_forget(listener, id);
+            slc_listener_submitted(listener, id);
+    } else if (!listener || slc_listener_forget(listener, id)) {
+        if (error)
+            *error = why;
         return false;
+    } else { /* it is over already: Redis had taken it, and only the answer was lost */
+        got.taken = submission->count;
+        memcpy(got.id, id, sizeof(id));
     }
-    if (listener)
-        slc_listener_submitted(listener, id);
     if (got.taken == 0 && submission->once)
         got.id[0] = '\0';
     if (receipt)

@@ -1,8 +1,10 @@
 /* The queue and its workers over a real Redis: what a load does is told by the test. */
 #include "job/queue.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -314,6 +316,42 @@ static void test_an_empty_batch_is_over_at_once(void **state)
     bench_open(&bench, state, 0, 0, 0);
     assert_true(submit(&bench, (const char *const[]){NULL}, false, NULL, NULL));
     wait_for(&bench, &bench.done_calls, 1);
+    bench_close(&bench);
+}
+
+/* What this thread is answered is lost, once this bench has been told of so many ends. */
+static _Thread_local struct bench *deaf;
+static _Thread_local int deaf_until;
+
+ssize_t __real_recv(int fd, void *bytes, size_t size, int flags);
+ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags);
+
+ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags)
+{
+    if (!deaf)
+        return __real_recv(fd, bytes, size, flags);
+    wait_for(deaf, &deaf->done_calls, deaf_until);
+    errno = ECONNRESET;
+    return -1;
+}
+
+/* The end of a batch is told once and to the one who waits for it: who was told is
+ * not told that nothing was submitted. */
+static void test_an_end_before_the_answer(void **state)
+{
+    struct slc_queue_receipt receipt = {0};
+    struct slc_error error = {0};
+    struct bench bench;
+
+    bench_open(&bench, state, 0, 0, 0);
+    assert_true(submit(&bench, (const char *const[]){NULL}, false, NULL, NULL));
+    wait_for(&bench, &bench.done_calls, 1);
+    deaf = &bench;
+    deaf_until = 2;
+    assert_ok(submit(&bench, (const char *const[]){NULL}, false, &receipt, &error), error);
+    deaf = NULL;
+    assert_int_equal(strlen(receipt.id), sizeof(receipt.id) - 1);
+    assert_int_equal(bench.done_calls, 2);
     bench_close(&bench);
 }
 
@@ -1214,6 +1252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_and_counts),
         cmocka_unit_test(test_an_empty_batch_is_over_at_once),
+        cmocka_unit_test(test_an_end_before_the_answer),
         cmocka_unit_test(test_a_growing_file_steps_aside),
         cmocka_unit_test(test_one_load_of_a_replica_at_a_time),
         cmocka_unit_test(test_a_full_queue),
