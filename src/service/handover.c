@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/num.h"
+#include "service/pidfile.h"
 
 enum { FIELDS = 6, HANDOVER_TEXT_BYTES = 128, EXEC_FAILED = 127 };
 
@@ -67,12 +68,18 @@ static bool keep(int fd)
     return fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+/* A master that was told to end at once may have done so before this is asked. */
+static bool is_from(pid_t master)
+{
+    return master == getppid() || slc_process_has_ended(master);
+}
+
 void slc_handover_take(struct slc_handover *ret_handover)
 {
     const char *text = getenv(SLC_HANDOVER_VARIABLE);
     struct slc_handover taken = nothing;
     bool good =
-        text && parse(text, &taken) && taken.master > 1 && taken.master == getppid() &&
+        text && parse(text, &taken) && taken.master > 1 && is_from(taken.master) &&
         is_listening(taken.listen_fd) && is_kind(taken.lock_fd, S_IFREG) &&
         (taken.keeper > 1 ? is_kind(taken.lifeline_fd, S_IFIFO) && is_kind(taken.alive_fd, S_IFIFO)
                           : taken.lifeline_fd < 0 && taken.alive_fd < 0) &&

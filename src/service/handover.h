@@ -23,7 +23,7 @@ struct slc_handover {
 };
 
 /* Take what this process was given and make it close-on-exec. A variable that
- * makes no sense, comes from another process than the parent, or names a
+ * makes no sense, comes from a process that lives and is not the parent, or names a
  * descriptor that is not what it is said to be, counts for nothing (all -1 and
  * 0), so that a stray one does no harm. The variable is removed from the
  * environment. */

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/types.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
 #include "base/num.h"
 
@@ -29,13 +31,23 @@ static pid_t read_pid(const char *path)
                : 0;
 }
 
+bool slc_process_has_ended(pid_t pid)
+{
+    SLC_AUTO_CLOSE int fd = pidfd_open(pid, 0);
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+
+    if (fd < 0)
+        return kill(pid, 0) != 0 && errno == ESRCH;
+    return poll(&end, 1, 0) > 0;
+}
+
 bool slc_pidfile_write(const char *path, struct slc_error *error)
 {
     pid_t other = read_pid(path);
     char text[32];
     int len;
 
-    if (other > 0 && other != getpid() && (kill(other, 0) == 0 || errno == EPERM))
+    if (other > 0 && other != getpid() && !slc_process_has_ended(other))
         return slc_fail(error, SLC_ERR_CONFLICT,
                         "%s names process %ld, which runs: stop it, remove the file, or choose "
                         "another pid_file",

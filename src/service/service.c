@@ -289,6 +289,21 @@ static void raise_descriptors(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* It may have ended meanwhile, and its id be a stranger's. */
+static void watch_old_master(struct slc_master *master)
+{
+    pid_t pid = master->old.master;
+
+    if (pid)
+        master->old_pidfd = pidfd_open(pid, 0);
+    if (master->old_pidfd >= 0 && getppid() != pid && !slc_process_has_ended(pid)) {
+        close(master->old_pidfd);
+        master->old_pidfd = -1;
+    }
+    if (master->old_pidfd < 0)
+        master->old.master = 0;
+}
+
 static bool start(struct slc_master *master, int *ret_status, struct slc_error *error)
 {
     const struct slc_config *config = master->options->config;
@@ -305,10 +320,7 @@ static bool start(struct slc_master *master, int *ret_status, struct slc_error *
     if (!find_redis(master, error))
         return false;
     *ret_status = STATUS_CONFIG;
-    if (master->old.master)
-        master->old_pidfd = pidfd_open(master->old.master, 0);
-    if (master->old_pidfd < 0) /* it ended meanwhile */
-        master->old.master = 0;
+    watch_old_master(master);
     slc_handover_close_rest(&master->old);
     return slc_service_pidfile(master, error);
 }

@@ -57,12 +57,25 @@ static void write_text(const char *path, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
+/* A child that has ended and is still to be waited for. */
+static pid_t end_one(void)
+{
+    pid_t pid = fork();
+    siginfo_t info;
+
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    return pid;
+}
+
 static void test_pidfile(void **state)
 {
     static const char *const stale[] = {
         "", "abc\n", "-7\n", "1\n", "999999999999999999999\n", "4194305\n"};
     struct slc_error error = {0};
     char text[32], want[32];
+    pid_t ended;
     FILE *file;
 
     (void)state;
@@ -78,6 +91,11 @@ static void test_pidfile(void **state)
         assert_string_equal(text, want);
     }
     assert_true(slc_pidfile_write(at("pid"), &error)); /* its own */
+    ended = end_one();
+    snprintf(text, sizeof(text), "%ld", (long)ended);
+    write_text(at("pid"), text);
+    assert_true(slc_pidfile_write(at("pid"), &error));
+    assert_int_equal(waitpid(ended, NULL, 0), ended);
     slc_pidfile_remove(at("pid"));
     assert_int_equal(access(at("pid"), F_OK), -1);
     snprintf(text, sizeof(text), "%ld", (long)getppid());
@@ -126,6 +144,7 @@ static void test_handover(void **state)
                                       "1:-1:-1:-1:-1:-1:-1",
                                       "1:0:0:0:0:0:0"};
     long parent = (long)getppid();
+    pid_t ended;
     int listening, lock, plain, pipes[2];
     char text[256];
 
@@ -142,6 +161,11 @@ static void test_handover(void **state)
     assert_true(takes(GIVEN(parent, listening, lock, -1, -1, 0L)));
     assert_true(takes(GIVEN(parent, listening, lock, pipes[1], pipes[0], 4242L)));
     assert_false(takes(GIVEN((long)getpid(), listening, lock, -1, -1, 0L)));
+    /* A master that has ended already; whoever is its parent need not have looked. */
+    ended = end_one();
+    assert_true(takes(GIVEN((long)ended, listening, lock, -1, -1, 0L)));
+    assert_int_equal(waitpid(ended, NULL, 0), ended);
+    assert_true(takes(GIVEN((long)ended, listening, lock, -1, -1, 0L)));
     assert_false(takes(GIVEN(parent, plain, lock, -1, -1, 0L)));
     assert_false(takes(GIVEN(parent, lock, lock, -1, -1, 0L)));
     assert_false(takes(GIVEN(parent, listening, listening, -1, -1, 0L)));
