@@ -106,6 +106,18 @@ static void release_generation(struct slc_generation *generation)
     *generation = (struct slc_generation){0};
 }
 
+static void begin_reload(struct slc_master *master);
+
+/* One that was asked for while another was under way. */
+static void reload_again(struct slc_master *master)
+{
+    bool again = master->reload_again && !master->stopping;
+
+    master->reload_again = false;
+    if (again)
+        begin_reload(master);
+}
+
 static void refuse_reload(struct slc_master *master, const char *reason)
 {
     slc_log(SLC_LOG_ERROR, "the new configuration is refused; the old one stays",
@@ -116,6 +128,7 @@ static void refuse_reload(struct slc_master *master, const char *reason)
     release_generation(&master->next);
     (void)slc_service_open_log(master->current.config, NULL);
     say_ready(master);
+    reload_again(master);
 }
 
 static void begin_reload(struct slc_master *master)
@@ -158,10 +171,7 @@ static void finish_reload(struct slc_master *master)
     count(master, SLC_METRIC_RELOADS);
     slc_log(SLC_LOG_INFO, "the configuration was read again");
     say_ready(master);
-    if (master->reload_again) {
-        master->reload_again = false;
-        begin_reload(master);
-    }
+    reload_again(master);
 }
 
 /* ---- Upgrading ------------------------------------------------------------------- */
@@ -247,7 +257,8 @@ static int handle_signal(struct slc_master *master)
     switch ((int)info.ssi_signo) {
     case SIGTERM:
     case SIGINT:
-    case SIGQUIT:
+    case SIGQUIT: /* our workers may have got it, too, and end */
+        master->stopping = true;
         return (int)info.ssi_signo;
     case SIGHUP:
         if (!master->stopping)

@@ -162,7 +162,7 @@ void slc_processes_end(struct slc_process *process, int signal_number, int64_t g
         slc_monotonic_usec() + grace_usec + (quick ? kill_margin_usec : hurry_margin_usec);
 
     (void)kill(process->pid, signal_number);
-    if (process->kill_usec == 0 || end_usec < process->kill_usec || quick != process->hurried)
+    if (process->kill_usec == 0 || end_usec < process->kill_usec || (quick && !process->hurried))
         process->kill_usec = end_usec;
     process->hurried |= quick;
 }

@@ -21,6 +21,7 @@
 #include "http/server.h"
 #include "service/crowd.h"
 #include "service/handover.h"
+#include "service/master.h"
 #include "service/notify.h"
 #include "service/pidfile.h"
 
@@ -105,6 +106,22 @@ static void test_pidfile(void **state)
     assert_int_equal(unlink(at("pid")), 0);
     assert_false(slc_pidfile_write(at("no/pid"), &error));
     assert_int_equal(error.code, SLC_ERR_NOT_FOUND);
+}
+
+/* Who was told to be quick does not get a long time by being told to end in order. */
+static void test_a_hurried_worker_stays_so(void **state)
+{
+    int64_t soon_usec = slc_monotonic_usec() + 5 * SLC_USEC_PER_SEC;
+    struct slc_process process = {.pid = end_one(), .kill_usec = soon_usec, .hurried = true};
+
+    (void)state;
+    slc_processes_end(&process, SIGTERM, 3600 * SLC_USEC_PER_SEC);
+    assert_int_equal(process.kill_usec, soon_usec);
+    process.hurried = false;
+    process.kill_usec = 1;
+    slc_processes_end(&process, SIGQUIT, 0);
+    assert_true(process.hurried && process.kill_usec > soon_usec - SLC_USEC_PER_SEC);
+    assert_int_equal(waitpid(process.pid, NULL, 0), process.pid);
 }
 
 /* ---- The handover ------------------------------------------------------------- */
@@ -335,9 +352,10 @@ static void test_crowd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pidfile),          cmocka_unit_test(test_handover),
-        cmocka_unit_test(test_handing_over),     cmocka_unit_test(test_notifying),
-        cmocka_unit_test(test_nobody_to_notify), cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_pidfile),   cmocka_unit_test(test_a_hurried_worker_stays_so),
+        cmocka_unit_test(test_handover),  cmocka_unit_test(test_handing_over),
+        cmocka_unit_test(test_notifying), cmocka_unit_test(test_nobody_to_notify),
+        cmocka_unit_test(test_crowd),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -90,11 +91,21 @@ static struct slc_config *configure(const struct place *place, const char *const
     return config;
 }
 
+/* What a worker does instead of beginning; set before the service is started. */
+static void (*in_worker)(void);
+/* The first reading of the configuration brings another order to read it, and its
+ * workers end at once. */
+static bool reload_twice, doomed;
+
 static bool reload(void *state, struct slc_config **ret_config, struct slc_error *error)
 {
     struct slc_config *config = slc_config_clone(state);
 
     (void)error;
+    doomed = reload_twice;
+    reload_twice = false;
+    if (doomed)
+        assert_int_equal(kill(getpid(), SIGHUP), 0);
     set(config, "http.threads", "7");
     set(config, "http.port", "1");
     set(config, "log.level", "debug");
@@ -111,6 +122,8 @@ static void serve(const struct place *place, const char *const *more)
     struct slc_error error = {0};
     int status = 0;
 
+    if (in_worker)
+        assert_int_equal(pthread_atfork(NULL, NULL, in_worker), 0);
     if (!slc_service_run(&options, &status, &error))
         dprintf(STDERR_FILENO, "refused: %s\n", error.message);
     slc_config_free(config);
@@ -207,6 +220,7 @@ static int get(const struct place *place, const char *path, const char *key,
 }
 
 static struct process process, other;
+static atomic_int *turns; /* shared by all processes */
 static struct raw_answer answer;
 
 static void test_start_signals_stop(void **state)
@@ -255,6 +269,66 @@ static void test_reloading(void **state)
     assert_int_equal(kill(process.pid, SIGTTOU), 0);
     wait_for(&process, "one HTTP worker less workers=4", 1);
     assert_int_equal(finish(&process, SIGTERM), 0);
+    place_close(&place);
+}
+
+static void end_if_doomed(void)
+{
+    if (doomed)
+        _exit(7);
+}
+
+static void test_reloading_after_a_refused_one(void **state)
+{
+    struct place place;
+
+    place_open(&place, state);
+    in_worker = end_if_doomed;
+    reload_twice = true;
+    start(&process, &place, NULL);
+    in_worker = NULL;
+    reload_twice = false;
+    wait_for(&process, "listening", 1);
+    assert_int_equal(kill(process.pid, SIGHUP), 0);
+    wait_for(&process, "the new configuration is refused", 1);
+    wait_for(&process, "the configuration was read again", 1);
+    assert_int_equal(finish(&process, SIGTERM), 0);
+    place_close(&place);
+}
+
+/* A worker that a terminal's Ctrl-C has ended: the master sees both at once. */
+static void end_with_the_master(void)
+{
+    static bool done;
+    pid_t self = getpid(), master = getppid();
+
+    if (done || (done = true, atomic_fetch_add(turns, 1) > 0))
+        return;
+    (void)kill(master, SIGSTOP);
+    if (fork() == 0) {
+        while (getppid() == self)
+            (void)poll(NULL, 0, 1);
+        (void)kill(master, SIGCONT);
+        _exit(0);
+    }
+    (void)kill(master, SIGINT);
+    _exit(0);
+}
+
+static void test_a_stop_at_the_start(void **state)
+{
+    struct place place;
+
+    place_open(&place, state);
+    turns = mmap(NULL, sizeof(*turns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(turns, MAP_FAILED);
+    in_worker = end_with_the_master;
+    start(&process, &place, NULL);
+    in_worker = NULL;
+    if (finish(&process, 0) != 0)
+        fail_msg("%s", process.said);
+    assert_non_null(strstr(process.said, "stopping signal=2"));
+    munmap(turns, sizeof(*turns));
     place_close(&place);
 }
 
@@ -407,7 +481,6 @@ static void test_watching_a_file_that_cannot_be_read(void **state)
 
 /* The workers read the signal that ends them one after the other; the master, which
  * has read it first, reads that one of them has ended when all have. */
-static atomic_int *turns; /* shared by all processes */
 
 static void read_signals_in_turn(void)
 {
@@ -505,6 +578,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_signals_stop),
         cmocka_unit_test(test_reloading),
+        cmocka_unit_test(test_reloading_after_a_refused_one),
+        cmocka_unit_test(test_a_stop_at_the_start),
         cmocka_unit_test(test_a_key_is_made_once),
         cmocka_unit_test(test_places_that_are_taken),
         cmocka_unit_test(test_watching),
