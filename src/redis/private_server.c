@@ -35,6 +35,7 @@ struct slc_private_server {
     struct slc_redis_url url;
     struct slc_child *child; /* NULL when attached */
     int64_t stop_timeout_ms;
+    int cancel_fd; /* borrowed, while it starts; -1: none */
 };
 
 static int64_t deadline_in(int64_t ms)
@@ -42,14 +43,19 @@ static int64_t deadline_in(int64_t ms)
     return slc_monotonic_usec() + ms * 1000;
 }
 
-/* Growing pauses between looks at something that gives no notice. */
-static void pause_until(int *pause_ms, int64_t deadline_usec, int wake_fd)
+/* Growing pauses between looks at something that gives no notice. False when the start
+ * is not wanted any more. */
+static bool pause_until(const struct slc_private_server *server, int *pause_ms,
+                        int64_t deadline_usec, int wake_fd, struct slc_error *error)
 {
-    struct pollfd entry = {.fd = wake_fd, .events = POLLIN};
+    struct pollfd fds[] = {{.fd = server->cancel_fd, .events = POLLIN},
+                           {.fd = wake_fd, .events = POLLIN}};
     int left_ms = slc_deadline_left_ms(deadline_usec);
 
-    (void)poll(&entry, wake_fd >= 0 ? 1 : 0, *pause_ms < left_ms ? *pause_ms : left_ms);
+    if (poll(fds, 2, *pause_ms < left_ms ? *pause_ms : left_ms) > 0 && fds[0].revents)
+        return slc_fail(error, SLC_ERR_CANCELLED, "the private Redis is not wanted any more");
     *pause_ms = *pause_ms < 50 ? *pause_ms * 2 : 50;
+    return true;
 }
 
 /* ---- Is anybody there? ---- */
@@ -154,7 +160,8 @@ static int own_or_attach(struct slc_private_server *server, int64_t deadline_use
                      server->directory);
             return -1;
         }
-        pause_until(&pause_ms, deadline_usec, -1);
+        if (!pause_until(server, &pause_ms, deadline_usec, -1, error))
+            return -1;
     }
 }
 
@@ -338,7 +345,8 @@ static bool wait_until_ready(struct slc_private_server *server, off_t log_from,
                             "the private redis-server in %.300s did not get ready in time; is its "
                             "data very large, or the machine overloaded?",
                             server->directory);
-        pause_until(&pause_ms, deadline_usec, slc_child_exit_fd(server->child));
+        if (!pause_until(server, &pause_ms, deadline_usec, slc_child_exit_fd(server->child), error))
+            return false;
     }
 }
 
@@ -406,6 +414,7 @@ slc_private_server_start(const char *directory, const struct slc_private_server_
     if (!options)
         options = &defaults;
     server->dir_fd = server->lock_fd = -1;
+    server->cancel_fd = options->cancel_fd > 0 ? options->cancel_fd : -1;
     server->stop_timeout_ms =
         options->stop_timeout_ms > 0 ? options->stop_timeout_ms : SLC_PRIVATE_SERVER_STOP_MS;
     int64_t deadline_usec = deadline_in(

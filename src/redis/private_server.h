@@ -32,6 +32,7 @@ struct slc_private_server_options {
     int64_t start_timeout_ms; /* until it answers with its data loaded; 0 means
                                  SLC_PRIVATE_SERVER_START_MS */
     int64_t stop_timeout_ms;  /* until it is killed; 0 means SLC_PRIVATE_SERVER_STOP_MS */
+    int cancel_fd;            /* readable or hung up: the start is given up; 0: none */
 };
 
 enum {
@@ -43,7 +44,7 @@ enum {
  * runs there. Returns when it answers and has loaded its data. `options` may be
  * NULL. NULL on failure. Errors: NOT_FOUND (redis-server is not installed), IO,
  * TIMEOUT, SERVER (it ended; its last words are in the message), CONFLICT (a
- * server that is not ours answers in the directory), MEMORY. */
+ * server that is not ours answers in the directory), CANCELLED, MEMORY. */
 struct slc_private_server *
 slc_private_server_start(const char *directory, const struct slc_private_server_options *options,
                          struct slc_error *error);

@@ -37,7 +37,10 @@ struct keeping {
 
 static bool start_server(struct keeping *keeping, struct slc_error *error)
 {
-    keeping->server = slc_private_server_start(keeping->directory, NULL, error);
+    /* A service that stops does not wait for a server that reads its data. */
+    struct slc_private_server_options options = {.cancel_fd = keeping->lifeline_fd};
+
+    keeping->server = slc_private_server_start(keeping->directory, &options, error);
     if (!keeping->server)
         return false;
     slc_log(SLC_LOG_INFO, "the private redis-server runs",
@@ -74,7 +77,7 @@ static void look_after(struct keeping *keeping)
     } else if (slc_monotonic_usec() < keeping->retry_usec) {
         return;
     }
-    if (start_server(keeping, &error))
+    if (start_server(keeping, &error) || error.code == SLC_ERR_CANCELLED)
         return;
     slc_log(SLC_LOG_ERROR, "the private redis-server does not start",
             SLC_LOG_TEXT_FIELD("reason", error.message));

@@ -505,7 +505,7 @@ static void stop_workers(struct slc_master *master, int signal_number)
 
 bool slc_master_run(struct slc_master *master)
 {
-    int signal_number = 0;
+    int signal_number = wait_and_see(master, 0); /* it may be over before it begins */
 
     while (signal_number == 0 && !master->failed) {
         int64_t until_usec = maintain(master, &master->current);

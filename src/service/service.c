@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "http/server.h"
 #include "service/events.h"
 #include "service/mailer.h"
@@ -30,6 +32,7 @@ enum {
     STATUS_PEER = 3,
     LISTEN_TEXT_BYTES = 128,
     KEEPER_START_MS = 130000,
+    KEEPER_LOOK_MS = 50,
     DESCRIPTORS = 65536,
 };
 
@@ -142,10 +145,24 @@ bool slc_service_pidfile(struct slc_master *master, struct slc_error *error)
 
 /* ---- Redis --------------------------------------------------------------- */
 
+/* A signal that ends the service waits to be read. */
+static bool is_to_stop(void)
+{
+    sigset_t waiting;
+
+    return sigpending(&waiting) == 0 &&
+           (sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1 ||
+            sigismember(&waiting, SIGQUIT) == 1);
+}
+
+/* Until the server is there; a large one takes long to read its data, so that it is
+ * left off when the service is to stop. */
 static bool wait_for_keeper(struct slc_master *master, struct slc_error *error)
 {
-    while (!master->keeper.ready) {
-        switch (slc_keeper_listen(&master->keeper, KEEPER_START_MS)) {
+    int64_t end_usec = slc_monotonic_usec() + (int64_t)KEEPER_START_MS * 1000;
+
+    while (!master->keeper.ready && !is_to_stop()) {
+        switch (slc_keeper_listen(&master->keeper, KEEPER_LOOK_MS)) {
         case SLC_KEEPER_READY:
             return true;
         case SLC_KEEPER_ENDED:
@@ -153,7 +170,7 @@ static bool wait_for_keeper(struct slc_master *master, struct slc_error *error)
                             master->keeper.reason[0] ? master->keeper.reason
                                                      : "the private redis-server did not start");
         default:
-            if (master->keeper.reason[0] == '\0')
+            if (slc_monotonic_usec() > end_usec)
                 return slc_fail(error, SLC_ERR_TIMEOUT,
                                 "the private redis-server did not start in time");
         }

@@ -300,6 +300,28 @@ static void says_why_it_does_not_start(void **state)
     test_dir_remove(directory);
 }
 
+static void gives_a_start_up(void **state)
+{
+    char *directory = test_dir_new(), program[512];
+    struct slc_private_server_options options = {.program = program};
+    struct slc_error error;
+    int fds[2];
+
+    (void)state;
+    snprintf(program, sizeof(program), "%s/never-ready", directory);
+    FILE *file = fopen(program, "w");
+    fputs("#!/bin/sh\nexec sleep 600\n", file);
+    fclose(file);
+    assert_int_equal(chmod(program, 0700), 0);
+    assert_int_equal(pipe(fds), 0);
+    close(fds[1]);
+    options.cancel_fd = fds[0];
+    assert_null(slc_private_server_start(directory, &options, &error));
+    assert_int_equal(error.code, SLC_ERR_CANCELLED);
+    close(fds[0]);
+    test_dir_remove(directory);
+}
+
 static void notices_the_end(void **state)
 {
     char *directory = test_dir_new();
@@ -361,6 +383,7 @@ int main(void)
         cmocka_unit_test(kills_a_stale_server_that_hangs),
         cmocka_unit_test(leaves_a_strangers_server_alone),
         cmocka_unit_test(says_why_it_does_not_start),
+        cmocka_unit_test(gives_a_start_up),
         cmocka_unit_test(notices_the_end),
         cmocka_unit_test(stops_one_that_hangs),
         cmocka_unit_test(outlives_the_starting_thread),

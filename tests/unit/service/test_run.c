@@ -12,10 +12,12 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/time.h"
 #include "job_test.h"
 #include "raw_client.h"
 #include "read_hook.h"
@@ -512,6 +514,38 @@ static void test_workers_that_end_together(void **state)
     place_close(&place);
 }
 
+/* A redis-server that does not get ready, as one does that reads large data. */
+static void test_a_stop_while_the_private_server_starts(void **state)
+{
+    static const char *const more[] = {"redis.url", "", NULL};
+    static const char script[] = "#!/bin/sh\n: >begun\nexec sleep 600\n";
+    struct place place;
+    char *path, *program, *begun, *before = strdup(getenv("PATH"));
+    int64_t since_usec;
+
+    place_open(&place, state);
+    assert_true(asprintf(&path, "%s:%s", place.job.dir, before) > 0);
+    assert_true(asprintf(&begun, "%s/redis/begun", place.state_dir) > 0);
+    job_test_put(&place.job, "redis-server", script);
+    assert_true(asprintf(&program, "%s/redis-server", place.job.dir) > 0);
+    assert_int_equal(chmod(program, 0700), 0);
+    setenv("PATH", path, 1);
+    start(&process, &place, more);
+    setenv("PATH", before, 1);
+    while (access(begun, F_OK) != 0)
+        (void)poll(NULL, 0, 5);
+    since_usec = slc_monotonic_usec();
+    assert_int_equal(finish(&process, SIGTERM), 0);
+    assert_true(slc_monotonic_usec() - since_usec < 15 * SLC_USEC_PER_SEC);
+    assert_null(strstr(process.said, "listening"));
+    assert_null(strstr(process.said, "killed"));
+    free(path);
+    free(program);
+    free(begun);
+    free(before);
+    place_close(&place);
+}
+
 /* A load that does not end holds a graceful stop up; a quick one need not wait. */
 static void test_a_quick_stop_during_a_graceful_one(void **state)
 {
@@ -588,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_a_quick_stop_during_a_graceful_one),
         cmocka_unit_test(test_a_quick_stop_while_a_client_waits),
         cmocka_unit_test(test_the_private_server),
+        cmocka_unit_test(test_a_stop_while_the_private_server_starts),
         cmocka_unit_test(test_redis_away_at_the_start),
     };
 
