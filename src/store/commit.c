@@ -197,19 +197,14 @@ static bool swap(struct slc_store_load *load, const struct slc_meta_field *field
 {
     bool good;
 
-    if (!check_watched(load, replaced, error)) {
-        if (slc_redis_is_idle(load->redis))
-            (void)slc_redis_call(load->redis, NULL, NULL, SLC_STR("UNWATCH"));
-        return false;
-    }
+    if (!check_watched(load, replaced, error))
+        return slc_store_unwatch(load->redis);
     *ret_done = false;
     if (replaced->switching)
         return slc_redis_call(load->redis, NULL, error, SLC_STR("UNWATCH")) &&
                slc_plain_finish(load->redis, load->options.name, load->meta_key, error);
-    if (!note_elsewhere(load, replaced, error)) {
-        (void)slc_redis_call(load->redis, NULL, NULL, SLC_STR("UNWATCH"));
-        return false;
-    }
+    if (!note_elsewhere(load, replaced, error))
+        return slc_store_unwatch(load->redis);
     good = append_swap(load, fields, n_fields, replaced, error);
     load->in_doubt = good;
     good = slc_store_exec(load->redis, good, ret_done, NULL, error);
@@ -267,7 +262,7 @@ static bool settle_doubt(struct slc_store_load *load, bool *ret_done, struct slc
     slc_reply_free(held[0]);
     slc_reply_free(held[1]);
     if (!good)
-        return false;
+        return slc_store_unwatch(redis);
     if (ours && !*ret_done)
         good = renew_lease(load, &renewed, error);
     else

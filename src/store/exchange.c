@@ -168,6 +168,13 @@ bool slc_store_exec(struct slc_redis *redis, bool good, bool *ret_done,
     return true;
 }
 
+bool slc_store_unwatch(struct slc_redis *redis)
+{
+    if (slc_redis_is_idle(redis))
+        (void)slc_redis_call(redis, NULL, NULL, SLC_STR("UNWATCH"));
+    return false;
+}
+
 bool slc_store_is_wrong_type(const struct slc_reply *reply)
 {
     return reply->type == SLC_REPLY_ERROR && reply->text.len >= 9 &&

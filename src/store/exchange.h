@@ -63,6 +63,11 @@ bool slc_store_replies(struct slc_redis *redis, bool good, struct slc_reply *ret
 bool slc_store_exec(struct slc_redis *redis, bool good, bool *ret_done,
                     struct slc_reply **ret_results, struct slc_error *error);
 
+/* For who WATCHes and then fails: what is watched is forgotten, where the connection
+ * lives on, so that a later transaction on it is not refused for a change of these
+ * keys. Always returns false. */
+bool slc_store_unwatch(struct slc_redis *redis);
+
 /* The error that the key holds something else than the command is for. Other errors
  * say nothing of the key. */
 bool slc_store_is_wrong_type(const struct slc_reply *reply);

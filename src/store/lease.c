@@ -60,7 +60,7 @@ static bool take_again(struct slc_store_load *load, bool *ret_taken, struct slc_
 
     if (!slc_redis_call(redis, NULL, error, SLC_STR("WATCH"), load->lease_key) ||
         !slc_redis_call(redis, ret_holder, error, SLC_STR("GET"), load->lease_key))
-        return false;
+        return slc_store_unwatch(redis);
     *ret_taken = (*ret_holder)->type == SLC_REPLY_STRING && slc_str_eq((*ret_holder)->text, id);
     if (!*ret_taken)
         return slc_redis_call(redis, NULL, error, SLC_STR("UNWATCH"));
@@ -243,7 +243,7 @@ static bool drop_once(struct slc_redis *redis, struct slc_str lease_key, struct 
     *ret_done = true;
     if (!slc_redis_call(redis, NULL, error, SLC_STR("WATCH"), lease_key) ||
         !slc_redis_call(redis, &holder, error, SLC_STR("GET"), lease_key))
-        return false;
+        return slc_store_unwatch(redis);
     if (holder->type != SLC_REPLY_STRING || !slc_str_eq(holder->text, load_id))
         return slc_redis_call(redis, NULL, error, SLC_STR("UNWATCH"));
     return slc_store_exec(redis,

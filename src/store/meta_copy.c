@@ -45,11 +45,13 @@ static bool write_once(struct slc_redis *redis, struct slc_redis *owner, struct 
     struct slc_str key = copy_key(&arena, name, error);
     struct slc_str meta_key = slc_store_meta_key(&arena, redis, name);
 
-    return key.data && slc_store_joined(meta_key, error) &&
-           slc_redis_call(owner, NULL, error, SLC_STR("WATCH"), key) &&
-           slc_store_expect_types(owner, &(struct slc_store_type){key, "hash"}, 1, error) &&
-           slc_redis_call(redis, &meta, error, SLC_STR("HGETALL"), meta_key) &&
-           slc_store_exec(owner, append_copy(owner, &arena, key, meta_key, meta, error), ret_done,
+    if (!key.data || !slc_store_joined(meta_key, error))
+        return false;
+    if (!slc_redis_call(owner, NULL, error, SLC_STR("WATCH"), key) ||
+        !slc_store_expect_types(owner, &(struct slc_store_type){key, "hash"}, 1, error) ||
+        !slc_redis_call(redis, &meta, error, SLC_STR("HGETALL"), meta_key))
+        return slc_store_unwatch(owner);
+    return slc_store_exec(owner, append_copy(owner, &arena, key, meta_key, meta, error), ret_done,
                           NULL, error);
 }
 

@@ -15,7 +15,7 @@ static bool note_once(struct slc_redis *redis, struct slc_str meta_key, struct s
     if (!slc_redis_call(redis, NULL, error, SLC_STR("WATCH"), meta_key))
         return false;
     if (!slc_redis_call(redis, &reply, error, SLC_STR("HGET"), meta_key, SLC_STR("LOAD_ID")))
-        return false;
+        return slc_store_unwatch(redis);
     mine = reply->type == SLC_REPLY_STRING && slc_str_eq(reply->text, load_id);
     slc_reply_free(reply);
     if (!mine)

@@ -343,11 +343,8 @@ bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct
         !(drop.redis = slc_store_owner(redis, name, &own, error)))
         return false;
     for (int i = 0; i < SLC_STORE_ATTEMPTS && !done; i++) {
-        if (!check_replica(&drop, error) || (!drop.switching && !note_elsewhere(&drop, error))) {
-            if (slc_redis_is_idle(drop.redis))
-                (void)slc_redis_call(drop.redis, NULL, NULL, SLC_STR("UNWATCH"));
-            return false;
-        }
+        if (!check_replica(&drop, error) || (!drop.switching && !note_elsewhere(&drop, error)))
+            return slc_store_unwatch(drop.redis);
         if (drop.switching) {
             if (!slc_redis_call(drop.redis, NULL, error, SLC_STR("UNWATCH")) ||
                 !slc_plain_finish(drop.redis, name, drop.meta_key, error))

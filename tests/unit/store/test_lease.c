@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "store/exchange.h"
 #include "store/lease.h"
 
 #define LEASE SLC_STR("REPLICA_REGISTRY:lease:t")
@@ -240,6 +241,36 @@ static void anothers_lease_is_not_renewed(void **state)
     slc_chunk_release(&chunk);
 }
 
+/* A later transaction on the connection has nothing to do with the keys of one that failed. */
+static void a_failure_leaves_nothing_watched(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    SLC_AUTO_REDIS struct slc_redis *other = test_open(state);
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+    struct slc_str meta = SLC_STR("t.META");
+    struct slc_error error;
+    bool done = false;
+
+    for (int i = 0; i < 2; i++) {
+        struct slc_str key = i == 0 ? meta : LEASE;
+
+        slc_reply_free(reply);
+        reply = NULL;
+        assert_ok(slc_redis_call(other, NULL, &error, SLC_STR("RPUSH"), key, SLC_STR("x")), error);
+        assert_false(i == 0 ? slc_store_note(redis, SLC_STR("t"), SLC_STR(first_id), SLC_STR("F"),
+                                             SLC_STR("v"), &error)
+                            : slc_lease_drop(redis, LEASE, SLC_STR(first_id), &error));
+        assert_int_equal(error.code, SLC_ERR_CONFLICT);
+        assert_int_equal(test_integer(other, SLC_STR("DEL"), key), 1);
+        assert_ok(slc_store_exec(redis,
+                                 slc_redis_append_call(redis, &error, SLC_STR("MULTI")) &&
+                                     slc_redis_append_call(redis, &error, SLC_STR("PING")),
+                                 &done, &reply, &error),
+                  error);
+        assert_true(done);
+    }
+}
+
 struct dropper {
     const struct slc_redis_url *url;
     bool may_script;
@@ -308,6 +339,7 @@ int main(void)
         cmocka_unit_test(renewed_while_it_writes),
         cmocka_unit_test(anothers_lease_is_not_renewed),
         cmocka_unit_test(anothers_lease_is_not_dropped),
+        cmocka_unit_test(a_failure_leaves_nothing_watched),
     };
 
     return cmocka_run_group_tests_name("store/lease", tests, test_server_setup,
