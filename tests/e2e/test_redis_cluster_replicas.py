@@ -47,6 +47,7 @@ def test_who_is_asked(tmp_path, cluster, empty_cluster):
     names = [f"table{number}" for number in range(4)]
     for name, layout in zip(names, ("rows", "packed", "columns", "keys")):
         load(cluster, cli, tmp_path, name, 2_000, *cluster_tables.Layout(layout))
+        follower(cluster, name)
     masters, replicas = cluster.masters(), [server for server in cluster.servers if not server.is_master()]
 
     def asked(read):
@@ -61,7 +62,7 @@ def test_who_is_asked(tmp_path, cluster, empty_cluster):
         assert all(name in cli.ok("ls", *more).stdout for name in names)
 
     assert asked(read)[1] == 0
-    at_masters, at_replicas = asked(lambda: read(*READER))
+    at_masters, at_replicas = asked(lambda: read(*READER, "--set", "redis.timeout_ms=60000"))
     assert at_replicas > 20 and at_masters < at_replicas / 10, (at_masters, at_replicas)
     service = harness.Service(tmp_path, cluster.servers[1].url, redis__read_from_replicas="true").start()
     try:
