@@ -121,7 +121,7 @@ struct slc_connection *slc_connections_add(struct slc_connections *connections, 
                peer->sa_family == AF_INET    ? sizeof(struct sockaddr_in)
                : peer->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
                                              : sizeof(peer->sa_family));
-    slc_connection_give(connection, timeout_usec);
+    slc_connection_give(connection, slc_monotonic_usec(), timeout_usec);
     pthread_mutex_lock(&connections->lock);
     connection->next = connections->first;
     if (connection->next)
@@ -158,12 +158,11 @@ size_t slc_connections_count(struct slc_connections *connections)
     return count;
 }
 
-void slc_connection_give(struct slc_connection *connection, int64_t timeout_usec)
+void slc_connection_give(struct slc_connection *connection, int64_t now_usec, int64_t timeout_usec)
 {
-    int64_t now = slc_monotonic_usec();
-
     if (connection)
         atomic_store_explicit(&connection->deadline_usec,
-                              timeout_usec < INT64_MAX - now ? now + timeout_usec : INT64_MAX,
+                              timeout_usec < INT64_MAX - now_usec ? now_usec + timeout_usec
+                                                                  : INT64_MAX,
                               memory_order_relaxed);
 }

@@ -42,8 +42,8 @@ void slc_connections_remove(struct slc_connections *connections, struct slc_conn
 
 size_t slc_connections_count(struct slc_connections *connections);
 
-/* What it is at has so long from now on; INT64_MAX: as long as it takes. NULL is
- * fine. */
-void slc_connection_give(struct slc_connection *connection, int64_t timeout_usec);
+/* What it is at has so long from now (monotonic) on; INT64_MAX: as long as it takes. NULL
+ * is fine. */
+void slc_connection_give(struct slc_connection *connection, int64_t now_usec, int64_t timeout_usec);
 
 #endif

@@ -8,7 +8,14 @@
 #include "http/negotiate.h"
 #include "http/stream_reader.h"
 
-enum { DRAIN_MAX_BYTES = 16 << 20, PATH_LOGGED_MAX = 1024 };
+enum {
+    DRAIN_MAX_BYTES = 16 << 20,
+    PATH_LOGGED_MAX = 1024,
+    /* So many exchanges are kept for requests to come, each with its arena when it is
+     * no larger than most are. */
+    SPARES_MAX = 64,
+    SPARE_ARENA_BYTES = 4096,
+};
 
 static struct slc_connection *client_of(struct MHD_Connection *connection)
 {
@@ -20,24 +27,73 @@ static struct slc_connection *client_of(struct MHD_Connection *connection)
 
 /* A quiet connection may wait for its next request as long as libmicrohttpd lets
  * it, and then that has to come. */
-static void rest(const struct slc_exchange *exchange)
+static void rest(const struct slc_exchange *exchange, int64_t now_usec)
 {
     const struct slc_http_server_options *options = &exchange->server->options;
 
-    slc_connection_give(exchange->client, options->header_timeout_usec +
-                                              options->idle_timeout_sec * SLC_USEC_PER_SEC);
+    slc_connection_give(exchange->client, now_usec,
+                        options->header_timeout_usec +
+                            options->idle_timeout_sec * SLC_USEC_PER_SEC);
+}
+
+/* An empty one, its arena maybe with memory. NULL when memory ran out. */
+static struct slc_exchange *take_exchange(struct slc_http_loop *loop)
+{
+    struct slc_exchange *exchange = loop->spares;
+
+    if (!exchange)
+        return calloc(1, sizeof(*exchange));
+    loop->spares = exchange->next;
+    loop->spare_count--;
+    exchange->next = NULL;
+    return exchange;
+}
+
+/* Free what it owns, and keep the rest for another request. */
+static void give_exchange(struct slc_http_loop *loop, struct slc_exchange *exchange)
+{
+    struct slc_arena arena = exchange->request.arena;
+
+    exchange->request.arena = (struct slc_arena){0};
+    slc_http_request_release(&exchange->request);
+    slc_http_response_release(&exchange->response);
+    slc_buf_release(&exchange->body);
+    if (arena.used_bytes > SPARE_ARENA_BYTES || loop->spare_count >= SPARES_MAX)
+        slc_arena_release(&arena);
+    else
+        slc_arena_reset(&arena);
+    if (loop->spare_count >= SPARES_MAX) {
+        free(exchange);
+        return;
+    }
+    *exchange = (struct slc_exchange){.request.arena = arena, .next = loop->spares};
+    loop->spares = exchange;
+    loop->spare_count++;
+}
+
+void slc_exchange_free_spares(struct slc_http_loop *loop)
+{
+    while (loop->spares) {
+        struct slc_exchange *exchange = loop->spares;
+
+        loop->spares = exchange->next;
+        slc_arena_release(&exchange->request.arena);
+        free(exchange);
+    }
+    loop->spare_count = 0;
 }
 
 void *slc_exchange_on_target(void *cls, const char *target, struct MHD_Connection *connection)
 {
     struct slc_http_loop *loop = cls;
-    struct slc_exchange *exchange = calloc(1, sizeof(*exchange));
+    struct slc_exchange *exchange = take_exchange(loop);
 
     if (!exchange)
         return NULL;
-    exchange->target = strdup(target ? target : "");
+    exchange->target =
+        slc_arena_copy(&exchange->request.arena, slc_str_from(target ? target : "")).data;
     if (!exchange->target) {
-        free(exchange);
+        give_exchange(loop, exchange);
         return NULL;
     }
     exchange->server = loop->server;
@@ -323,7 +379,8 @@ enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connec
         exchange->begun = true;
         exchange->start_usec = slc_monotonic_usec();
         atomic_fetch_add(&server->in_flight, 1);
-        slc_connection_give(exchange->client, server->options.body_timeout_usec);
+        slc_connection_give(exchange->client, exchange->start_usec,
+                            server->options.body_timeout_usec);
         slc_cell_add(server->options.cells.in_flight, 1);
         slc_exchange_begin(exchange, method);
         return exchange->decided && exchange->close ? queue(exchange) : MHD_YES;
@@ -336,13 +393,13 @@ enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connec
     }
     if (exchange->suspended)
         return look_again(exchange);
-    slc_connection_give(exchange->client, INT64_MAX);
+    slc_connection_give(exchange->client, 0, INT64_MAX);
     if (!exchange->decided && !exchange->handled && handle(exchange))
         return MHD_YES;
     return queue(exchange);
 }
 
-static void tell(const struct slc_exchange *exchange, bool complete)
+static void tell(const struct slc_exchange *exchange, int64_t now_usec, bool complete)
 {
     const struct slc_http_server_options *options = &exchange->server->options;
     const struct slc_http_request *request = &exchange->request;
@@ -352,7 +409,7 @@ static void tell(const struct slc_exchange *exchange, bool complete)
         .route = request->route,
         .status = exchange->status,
         .complete = complete,
-        .duration_usec = slc_monotonic_usec() - exchange->start_usec,
+        .duration_usec = now_usec - exchange->start_usec,
         .request_bytes = exchange->body_bytes,
         .response_bytes = exchange->response_bytes,
         .client = &request->client,
@@ -369,8 +426,10 @@ static void tell(const struct slc_exchange *exchange, bool complete)
 void slc_exchange_on_end(void *cls, struct MHD_Connection *connection, void **exchange_cls,
                          enum MHD_RequestTerminationCode how)
 {
-    struct slc_http_server *server = ((struct slc_http_loop *)cls)->server;
+    struct slc_http_loop *loop = cls;
+    struct slc_http_server *server = loop->server;
     struct slc_exchange *exchange = *exchange_cls;
+    int64_t now_usec = slc_monotonic_usec();
     bool begun;
 
     (void)connection;
@@ -382,13 +441,9 @@ void slc_exchange_on_end(void *cls, struct MHD_Connection *connection, void **ex
         unlist(exchange);
     slc_pending_end(exchange->pending);
     if (begun)
-        tell(exchange, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    rest(exchange);
-    slc_http_request_release(&exchange->request);
-    slc_http_response_release(&exchange->response);
-    slc_buf_release(&exchange->body);
-    free(exchange->target);
-    free(exchange);
+        tell(exchange, now_usec, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    rest(exchange, now_usec);
+    give_exchange(loop, exchange);
     if (!begun)
         return;
     slc_cell_add(server->options.cells.in_flight, -1);

@@ -18,7 +18,7 @@ struct slc_exchange {
     struct slc_http_loop *loop;
     struct MHD_Connection *connection; /* libmicrohttpd's */
     struct slc_connection *client;     /* the connection's deadlines; NULL: memory ran out */
-    char *target;                      /* owned: the request line's, raw */
+    const char *target;                /* the request line's, raw; in the request's arena */
     struct slc_http_request request;
     struct slc_http_response response;
     struct slc_buf body;              /* what came of the request's body */
@@ -40,7 +40,7 @@ struct slc_exchange {
     bool call_later;        /* its handler wants to be called where it may wait */
     bool negotiated;        /* slc_http_negotiate() has been called */
     int64_t suspended_usec; /* since then; monotonic */
-    struct slc_exchange *previous, *next; /* among the suspended ones of its loop */
+    struct slc_exchange *previous, *next; /* among the suspended ones, or the spares, of its loop */
     struct slc_exchange *next_task;       /* of the crew's */
 };
 
@@ -84,6 +84,9 @@ enum MHD_Result slc_exchange_on_request(void *cls, struct MHD_Connection *connec
                                         void **exchange);
 void slc_exchange_on_end(void *cls, struct MHD_Connection *connection, void **exchange,
                          enum MHD_RequestTerminationCode how);
+
+/* What on_end() has kept for requests to come. */
+void slc_exchange_free_spares(struct slc_http_loop *loop);
 
 /* Run the handler of a request that was given to the crew. */
 void slc_exchange_handle(struct slc_exchange *exchange);

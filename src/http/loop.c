@@ -209,6 +209,7 @@ static void *run(void *argument)
     MHD_stop_daemon(loop->daemon);
     if (loop->companion)
         companion->stop(loop->companion);
+    slc_exchange_free_spares(loop);
     return NULL;
 }
 

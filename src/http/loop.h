@@ -38,9 +38,11 @@ struct slc_http_loop {
     void *companion;
     struct slc_exchange *suspended; /* a list: all that wait for their answer */
     size_t parked;                  /* of these, those that libmicrohttpd asks for again */
-    int64_t now_usec;               /* monotonic, of this round */
-    bool again;                     /* an answer can be sent: no waiting before the next round */
-    bool waited;                    /* before this round */
+    struct slc_exchange *spares;    /* a list: for requests to come */
+    size_t spare_count;
+    int64_t now_usec; /* monotonic, of this round */
+    bool again;       /* an answer can be sent: no waiting before the next round */
+    bool waited;      /* before this round */
     bool quiesced;
     bool abandoned;
 };
