@@ -20,6 +20,8 @@ enum {
     /* While requests are parked it cannot be told whether libmicrohttpd has more
      * of some other connection to read: it is asked so often. */
     PARKED_LOOK_MS = 1,
+    /* So often are requests waited for that may go along with those put aside. */
+    JOINED_ROUNDS_MAX = 8,
     FD_CONNECTIONS = 0,
     FD_WAKE,
     FD_COMPANION,
@@ -190,6 +192,21 @@ static void wait_for_more(struct slc_http_loop *loop)
     loop->again = false;
 }
 
+/* One round over the connections; and while requests are put aside and others are there to be
+ * read, some more: what those have to ask had better go along. */
+static void serve(struct slc_http_loop *loop)
+{
+    struct pollfd connections = {.fd = loop->epoll_fd, .events = POLLIN};
+    size_t parked_before, rounds = 0;
+
+    do {
+        parked_before = loop->parked;
+        loop->now_usec = slc_monotonic_usec();
+        MHD_run(loop->daemon);
+    } while (loop->parked > parked_before && ++rounds < JOINED_ROUNDS_MAX &&
+             poll(&connections, 1, 0) > 0);
+}
+
 static void *run(void *argument)
 {
     struct slc_http_loop *loop = argument;
@@ -201,8 +218,7 @@ static void *run(void *argument)
         loop->companion = companion->start(companion->context, loop);
     while (!atomic_load_explicit(&server->stopping, memory_order_acquire)) {
         take_orders(loop);
-        loop->now_usec = slc_monotonic_usec();
-        MHD_run(loop->daemon);
+        serve(loop);
         wait_for_more(loop);
     }
     take_orders(loop); /* a daemon that was not quiesced would close our socket */

@@ -17,7 +17,7 @@
 #include "fixture.h"
 #include "raw_client.h"
 
-enum { CLIENTS = 24, ROUNDS = 50, LATE_USEC = 20000 };
+enum { CLIENTS = 24, ROUNDS = 50, GONE = 200, WAITING_MAX = GONE + 1, LATE_USEC = 20000 };
 
 /* Requests of one thread are gathered; before it waits a byte for each goes
  * through a pipe, and what comes out of that answers them in order. Those for
@@ -25,7 +25,7 @@ enum { CLIENTS = 24, ROUNDS = 50, LATE_USEC = 20000 };
  * that wakes this one. */
 struct courier {
     struct slc_http_loop *loop;
-    struct slc_http_pending *gathered[64], *sent[64], *late, *woken;
+    struct slc_http_pending *gathered[WAITING_MAX], *sent[WAITING_MAX], *late, *woken;
     size_t gathered_count, sent_count;
     int64_t late_usec;
     int ends[2];
@@ -59,7 +59,7 @@ static void *start_courier(void *context, struct slc_http_loop *loop)
 static void before_wait(void *companion, int *fd, short *events, int64_t *deadline_usec)
 {
     struct courier *courier = companion;
-    char bytes[64] = {0};
+    char bytes[WAITING_MAX] = {0};
 
     if (courier->gathered_count) {
         assert_int_equal(write(courier->ends[1], bytes, courier->gathered_count),
@@ -80,7 +80,7 @@ static void before_wait(void *companion, int *fd, short *events, int64_t *deadli
 static void after_wait(void *companion, short events)
 {
     struct courier *courier = companion;
-    char bytes[64];
+    char bytes[WAITING_MAX];
     ssize_t got = events & POLLIN ? read(courier->ends[0], bytes, sizeof(bytes)) : 0;
 
     for (ssize_t i = 0; i < got; i++)
@@ -117,6 +117,7 @@ static SLC_HTTP_HANDLER(bring)
 
     (void)response;
     (void)context;
+    assert_true(courier->gathered_count + courier->sent_count < WAITING_MAX);
     courier->gathered[courier->gathered_count++] = slc_http_suspend(request);
 }
 
@@ -260,7 +261,7 @@ static void test_gone(void **state)
     static struct raw_client client;
 
     (void)state;
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < GONE; i++) {
         raw_open(&client, fixture.port);
         send_get(&client, "/bring");
         raw_close(&client);
