@@ -33,7 +33,7 @@ static bool check_rows(const struct slc_store_load *load, const struct slc_reply
  * NULL when they have no keys of their own. */
 struct replaced {
     struct slc_str load_id, note;
-    bool switching; /* the rows before are being switched to plain names: that comes first */
+    bool unsettled; /* rows of earlier loads wait for their plain names, or to be removed: first */
 };
 
 static bool note_replaced(struct slc_store_load *load, const struct slc_reply *meta,
@@ -42,8 +42,12 @@ static bool note_replaced(struct slc_store_load *load, const struct slc_reply *m
     struct slc_str load_id = text_of(&meta->items[0]), document = text_of(&meta->items[1]);
     bool taken_over = false;
 
-    *replaced = (struct replaced){.switching = slc_plain_is_switching(text_of(&meta->items[2]))};
-    if (replaced->switching)
+    *replaced = (struct replaced){.unsettled = slc_plain_is_switching(text_of(&meta->items[2]))};
+    /* (Dropped since our names were looked at.) */
+    if (load->options.plain_names && !document.data && !replaced->unsettled &&
+        !slc_plain_has_garbage(load, &replaced->unsettled, error))
+        return false;
+    if (replaced->unsettled)
         return true;
     if (load->options.plain_names &&
         !slc_plain_plan(load, document, &load->plain, &taken_over, error))
@@ -200,9 +204,9 @@ static bool swap(struct slc_store_load *load, const struct slc_meta_field *field
     if (!check_watched(load, replaced, error))
         return slc_store_unwatch(load->redis);
     *ret_done = false;
-    if (replaced->switching)
+    if (replaced->unsettled)
         return slc_redis_call(load->redis, NULL, error, SLC_STR("UNWATCH")) &&
-               slc_plain_finish(load->redis, load->options.name, load->meta_key, error);
+               slc_plain_settle(load, error);
     if (!note_elsewhere(load, replaced, error))
         return slc_store_unwatch(load->redis);
     good = append_swap(load, fields, n_fields, replaced, error);

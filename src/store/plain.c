@@ -1,6 +1,7 @@
 /* What a load with plain names looks at before its commit, and its part of it. */
 #include "store/plain.h"
 
+#include <json-c/json.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -84,16 +85,44 @@ static bool check_other(struct slc_store_load *load, struct slc_str other,
 static bool check_registry(struct slc_store_load *load, struct slc_error *error)
 {
     struct slc_str name = load->options.name, registry = load->options.registry_key;
+    struct slc_str queue =
+        slc_store_join(&load->arena, SLC_STR("{"), registry, SLC_STR("}:jobs"), SLC_STR(""));
 
-    /* R:..., and {R}:... of the queue */
-    if (load->options.plain_names &&
-        (is_below(registry, name) ||
-         (name.len == registry.len + 2 && name.data[0] == '{' && name.data[name.len - 1] == '}' &&
-          memcmp(name.data + 1, registry.data, registry.len) == 0)))
+    if (!slc_store_joined(queue, error))
+        return false;
+    if (load->options.plain_names && (is_below(registry, name) || is_below(queue, name)))
         return slc_fail(error, SLC_ERR_NAME,
                         "rows of \"%.*s\" under plain names could be taken for keys of the "
                         "registry; rename the data file, or set store.key_prefix=load",
                         SLC_STR_ARG(name));
+    return true;
+}
+
+/* Rows under plain names that were dropped or replaced, and are not removed yet:
+ * of this replica, or (`above`) of one whose rows' keys its own could be. Counted,
+ * or removed: later, ours would be taken for them. */
+static bool each_garbage(struct slc_store_load *load, bool above, bool remove, size_t *ret_n,
+                         struct slc_error *error)
+{
+    SLC_AUTO_ARENA struct slc_arena arena = {0};
+    SLC_AUTO_REPLY struct slc_reply *notes = NULL;
+    struct slc_str name = load->options.name;
+    struct slc_announcement what;
+
+    *ret_n = 0;
+    if (!slc_redis_call(load->home, &notes, error, SLC_STR("HGETALL"), load->garbage_hash))
+        return false;
+    for (size_t i = 0; i + 1 < notes->count; i += 2) {
+        struct slc_str load_id = notes->items[i].text, note = notes->items[i + 1].text;
+
+        if (!slc_load_id_is_valid(load_id) || !slc_announcement_parse(&arena, note, &what) ||
+            !(above ? is_below(name, what.name) : slc_str_eq(name, what.name)) ||
+            !is_plain(what.name, what.document))
+            continue;
+        (*ret_n)++;
+        if (remove && !slc_garbage_collect(load->home, load->garbage_hash, load_id, note, error))
+            return false;
+    }
     return true;
 }
 
@@ -104,6 +133,7 @@ bool slc_plain_check_names(struct slc_store_load *load, struct slc_error *error)
     SLC_AUTO_ARENA struct slc_arena arena = {0};
     SLC_AUTO_REPLY struct slc_reply *announced = NULL, *registered = NULL;
     struct slc_announcement other;
+    size_t n;
 
     if (!check_registry(load, error))
         return false;
@@ -120,7 +150,7 @@ bool slc_plain_check_names(struct slc_store_load *load, struct slc_error *error)
     for (size_t i = 0; i < registered->count; i++)
         if (!check_other(load, registered->items[i].text, NULL, error))
             return false;
-    return true;
+    return each_garbage(load, true, true, &n, error);
 }
 
 /* ---- Rows ---- */
@@ -242,23 +272,22 @@ static bool count_plain(struct slc_store_load *load, const struct slc_layout_pla
     }
 }
 
-/* What dropped and replaced loads of this replica left is removed before ours can
- * be taken for it. */
-static bool collect_garbage(struct slc_store_load *load, struct slc_error *error)
+bool slc_plain_has_garbage(struct slc_store_load *load, bool *ret, struct slc_error *error)
 {
-    SLC_AUTO_ARENA struct slc_arena arena = {0};
-    SLC_AUTO_REPLY struct slc_reply *notes = NULL;
-    struct slc_announcement what;
+    size_t n;
 
-    if (!slc_redis_call(load->home, &notes, error, SLC_STR("HGETALL"), load->garbage_hash))
+    if (!each_garbage(load, false, false, &n, error))
         return false;
-    for (size_t i = 0; i + 1 < notes->count; i += 2)
-        if (slc_announcement_parse(&arena, notes->items[i + 1].text, &what) &&
-            slc_str_eq(what.name, load->options.name) &&
-            !slc_garbage_collect(load->home, load->garbage_hash, notes->items[i].text,
-                                 notes->items[i + 1].text, error))
-            return false;
+    *ret = n > 0;
     return true;
+}
+
+bool slc_plain_settle(struct slc_store_load *load, struct slc_error *error)
+{
+    size_t n;
+
+    return slc_plain_finish(load->redis, load->options.name, load->meta_key, error) &&
+           (!load->options.plain_names || each_garbage(load, false, true, &n, error));
 }
 
 static bool check_foreign(struct slc_store_load *load, const struct slc_layout_place *own,
@@ -279,13 +308,32 @@ static bool check_foreign(struct slc_store_load *load, const struct slc_layout_p
                     (long long)(n_there - n_old), SLC_STR_ARG(own->prefix));
 }
 
+/* A right that is missed after the commit would leave the switch where it is. */
+static bool check_rights(struct slc_store_load *load, const struct slc_layout_place *own,
+                         struct slc_error *error)
+{
+    SLC_AUTO_ARENA struct slc_arena arena = {0};
+    SLC_AUTO_REPLY struct slc_reply *renamed = NULL, *expiring = NULL;
+    /* No row's: row keys come behind the colon. */
+    struct slc_str nothing = {.data = own->staged.data, .len = own->staged.len - 1};
+
+    if (!slc_redis_call(load->redis, NULL, error, SLC_STR("UNLINK"), nothing) ||
+        !slc_redis_append_call(load->redis, error, SLC_STR("RENAME"), nothing, nothing) ||
+        !slc_redis_read(load->redis, &renamed, error))
+        return false;
+    if (renamed->type == SLC_REPLY_ERROR && !slc_str_is(renamed->text, "ERR no such key"))
+        return slc_reply_fail(renamed->text, slc_redis_where(load->redis), error);
+    return load->options.ttl_seconds <= 0 ||
+           slc_redis_call(load->redis, &expiring, error, SLC_STR("EXPIRE"), nothing, SLC_STR("1"));
+}
+
 bool slc_plain_check_rows(struct slc_store_load *load, struct slc_error *error)
 {
     SLC_AUTO_REPLY struct slc_reply *document = NULL;
     SLC_AUTO_PLACE struct slc_layout_place own = {0};
 
-    return slc_plain_finish(load->redis, load->options.name, load->meta_key, error) &&
-           collect_garbage(load, error) && own_place(load, &own, error) &&
+    return slc_plain_settle(load, error) && own_place(load, &own, error) &&
+           check_rights(load, &own, error) &&
            slc_redis_call(load->redis, &document, error, SLC_STR("HGET"), load->meta_key,
                           SLC_STR("LAYOUT")) &&
            check_foreign(load, &own, text_of(document), error);
@@ -384,19 +432,31 @@ static bool plan_switch(struct slc_store_load *load, struct slc_str before, int6
     return slc_store_joined(swap->switching, error);
 }
 
+/* Of the new rows and the old ones, which are freed when theirs get their names. */
+static int64_t most_columns(const struct slc_store_load *load, const struct slc_layout_place *old)
+{
+    struct json_object *columns;
+    int64_t n_old = json_object_object_get_ex(old->json, "columns", &columns) &&
+                            json_object_is_type(columns, json_type_array)
+                        ? (int64_t)json_object_array_length(columns)
+                        : 0;
+
+    return n_old > load->options.n_columns ? n_old : load->options.n_columns;
+}
+
 bool slc_plain_plan(struct slc_store_load *load, struct slc_str before,
                     struct slc_plain_swap *ret_swap, bool *ret_taken_over, struct slc_error *error)
 {
     SLC_AUTO_PLACE struct slc_layout_place own = {0}, old = {0};
     struct slc_plain_swap swap = {0};
-    int64_t at_once = slc_plain_keys_at_once(load->options.max_block_usec, load->options.n_columns);
-    int64_t n_old = 0;
+    int64_t at_once, n_old = 0;
     bool follows;
 
     if (!own_place(load, &own, error))
         return false;
     follows = before.data && slc_layout_read(load->options.name, before, &old, NULL) &&
               is_predecessor(&old, &own) && old.layout->count(load->redis, &old, &n_old, NULL);
+    at_once = slc_plain_keys_at_once(load->options.max_block_usec, most_columns(load, &old));
     swap.prefix = slc_arena_copy(&load->arena, own.prefix);
     swap.staged = slc_arena_copy(&load->arena, own.staged);
     if (!slc_store_joined(swap.prefix, error) || !slc_store_joined(swap.staged, error))

@@ -64,9 +64,17 @@ int64_t slc_plain_keys_at_once(int64_t max_block_usec, int64_t n_columns);
 bool slc_plain_check_names(struct slc_store_load *load, struct slc_error *error);
 
 /* All rows are written: finish what others began under these names, and see that
- * no key that is not of the replica's old load would be written over. Errors:
- * CONFLICT, those of redis/. */
+ * no key that is not of the replica's old load would be written over, and that the
+ * server lets us switch. Errors: CONFLICT, those of redis/. */
 bool slc_plain_check_rows(struct slc_store_load *load, struct slc_error *error);
+
+/* Finish the switch and the removal of earlier loads' rows, which a commit could
+ * not be told from its own any more. Errors: those of redis/, MEMORY. */
+bool slc_plain_settle(struct slc_store_load *load, struct slc_error *error);
+
+/* With META watched, which says of no rows: some that were dropped may still be
+ * there, to be removed by slc_plain_settle(). Errors: those of redis/. */
+bool slc_plain_has_garbage(struct slc_store_load *load, bool *ret, struct slc_error *error);
 
 /* With META watched: what there is to do when the old rows lie as `before` says
  * (META's LAYOUT; data NULL: there are none). `*ret_taken_over`: the old rows need

@@ -382,6 +382,152 @@ static void a_stalled_one(void **state)
     test_proxy_free(proxy);
 }
 
+static enum slc_error_code try_load(struct slc_redis *redis, const struct test_load *how)
+{
+    struct test_load complete = *how;
+    struct slc_store_load *load = NULL;
+    struct slc_chunk chunk = {0};
+    struct slc_error error = {0};
+    bool good;
+
+    complete.n_rows = 100;
+    if (!complete.layout)
+        complete.layout = "keys";
+    test_chunk(&chunk, 0, 100, NULL, 0, 9);
+    good = test_begin(redis, &complete, &load, &error) &&
+           test_write(load, &complete, &chunk, 0, &error) &&
+           slc_store_load_finish(load, NULL, &error) && test_commit(load, "9", &error);
+    slc_store_load_free(load);
+    slc_chunk_release(&chunk);
+    return good ? SLC_ERR_NONE : error.code;
+}
+
+/* As a drop that was killed leaves it: the rows are not removed yet. */
+static void drop_and_die(struct slc_redis *redis, const char *replica)
+{
+    SLC_AUTO_REPLY struct slc_reply *meta = NULL;
+    SLC_AUTO_ARENA struct slc_arena arena = {0};
+    struct slc_error error;
+    struct slc_str note, meta_key = slc_store_join(&arena, slc_str_from(replica), SLC_STR(".META"),
+                                                   SLC_STR(""), SLC_STR(""));
+
+    assert_ok(slc_redis_call(redis, &meta, &error, SLC_STR("HMGET"), meta_key, SLC_STR("LOAD_ID"),
+                             SLC_STR("LAYOUT")),
+              error);
+    note =
+        slc_announcement_text(&arena, &(struct slc_announcement){.name = slc_str_from(replica),
+                                                                 .owner = SLC_STR(""),
+                                                                 .document = meta->items[1].text});
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("DEL"), meta_key), error);
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("LREM"), REGISTRY, SLC_STR("0"),
+                             slc_str_from(replica)),
+              error);
+    assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("HSET"),
+                             SLC_STR("REPLICA_REGISTRY:garbage"), meta->items[0].text, note),
+              error);
+}
+
+static struct slc_store_load *finished_load(struct slc_redis *redis, const struct test_load *how,
+                                            int64_t first)
+{
+    struct test_load complete = *how;
+    struct slc_store_load *load = NULL;
+    struct slc_chunk chunk = {0};
+    struct slc_error error;
+
+    complete.name = "t";
+    complete.layout = "keys";
+    complete.n_rows = 100;
+    test_chunk(&chunk, 0, 100, NULL, first, 9);
+    assert_ok(test_begin(redis, &complete, &load, &error), error);
+    assert_ok(test_write(load, &complete, &chunk, 0, &error), error);
+    assert_ok(slc_store_load_finish(load, NULL, &error), error);
+    slc_chunk_release(&chunk);
+    return load;
+}
+
+/* Between a load's look at its names and its commit. */
+static void dropped_meanwhile(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    SLC_AUTO_REDIS struct slc_redis *other = test_open_again(state);
+    struct slc_store_load *load;
+    struct slc_error error;
+
+    load_rows(redis, &plain, 0, 3000, 1);
+    load = finished_load(redis, &plain, 1000);
+    drop_and_die(other, "t");
+    assert_ok(test_commit(load, "9", &error), error);
+    slc_store_load_free(load);
+    assert_ok(slc_store_sweep(redis, REGISTRY, is_dead, NULL, NULL, &error), error);
+    expect_rows(redis, 1000, 100, 9);
+}
+
+/* A name that is the key of a row that is still to be removed. */
+static void named_like_garbage(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    struct slc_error error;
+
+    load_rows(redis, &plain, 0, 3000, 1);
+    drop_and_die(redis, "t");
+    load_rows(redis, &(struct test_load){.name = "t:7", .layout = "rows"}, 0, 10, 2);
+    assert_ok(slc_store_sweep(redis, REGISTRY, is_dead, NULL, NULL, &error), error);
+    assert_int_equal(test_integer(redis, SLC_STR("HLEN"), SLC_STR("t:7")), 10);
+    assert_int_equal(test_integer(redis, SLC_STR("DBSIZE")), 3);
+}
+
+/* Old rows of many columns take longer to be written over. */
+static void wide_rows_before(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    SLC_AUTO_BUF struct slc_buf before = {0};
+    struct slc_plain_swap swap;
+    struct slc_store_load *load;
+    struct slc_error error;
+    bool taken_over;
+
+    load_rows(redis, &plain, 0, 100, 1);
+    for (int n_columns = 2; n_columns <= 402; n_columns += 400) {
+        slc_buf_clear(&before);
+        slc_buf_append_text(&before,
+                            "{\"version\":2,\"layout\":\"keys\",\"prefix\":\"t:\",\"staged\":"
+                            "\"t.META:00000000000000000000000000000001:\",\"keys\":\"ordinals\","
+                            "\"rows\":100,\"columns\":[\"a\"");
+        for (int i = 1; i < n_columns; i++)
+            slc_buf_append_text(&before, ",\"a\"");
+        slc_buf_append_text(&before, "]}");
+        load = finished_load(redis, &plain, 0);
+        assert_ok(slc_plain_plan(load, slc_buf_view(&before), &swap, &taken_over, &error), error);
+        assert_true(taken_over);
+        assert_int_equal(swap.switching.data == NULL, n_columns == 2);
+        slc_store_load_free(load);
+    }
+}
+
+/* What the switch is not allowed is found before the commit. */
+static void without_rights(void **state)
+{
+    static const char *const missing[] = {"-rename", "-expire", "-unlink"};
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    SLC_AUTO_REDIS struct slc_redis *other = test_open_again(state);
+    const struct test_load how = {.name = "t", .plain_names = true, .ttl_seconds = 1000};
+    struct slc_error error;
+
+    load_rows(redis, &plain, 0, 3000, 1);
+    for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
+        assert_ok(slc_redis_call(other, NULL, &error, SLC_STR("ACL"), SLC_STR("SETUSER"),
+                                 SLC_STR("default"), slc_str_from(missing[i])),
+                  error);
+        assert_int_not_equal(try_load(redis, &how), SLC_ERR_NONE);
+        assert_ok(slc_redis_call(other, NULL, &error, SLC_STR("ACL"), SLC_STR("SETUSER"),
+                                 SLC_STR("default"), SLC_STR("+@all")),
+                  error);
+        assert_ok(slc_store_sweep(redis, REGISTRY, is_dead, NULL, NULL, &error), error);
+        expect_rows(redis, 0, 3000, 1);
+    }
+}
+
 /* Rows that were dropped are not removed under a load that has them again. */
 static void garbage_of_the_load_before(void **state)
 {
@@ -420,26 +566,6 @@ static void garbage_of_the_load_before(void **state)
 
 /* ---- Keys of others ---- */
 
-static enum slc_error_code try_load(struct slc_redis *redis, const struct test_load *how)
-{
-    struct test_load complete = *how;
-    struct slc_store_load *load = NULL;
-    struct slc_chunk chunk = {0};
-    struct slc_error error = {0};
-    bool good;
-
-    complete.n_rows = 100;
-    if (!complete.layout)
-        complete.layout = "keys";
-    test_chunk(&chunk, 0, 100, NULL, 0, 9);
-    good = test_begin(redis, &complete, &load, &error) &&
-           test_write(load, &complete, &chunk, 0, &error) &&
-           slc_store_load_finish(load, NULL, &error) && test_commit(load, "9", &error);
-    slc_store_load_free(load);
-    slc_chunk_release(&chunk);
-    return good ? SLC_ERR_NONE : error.code;
-}
-
 static void keys_of_others(void **state)
 {
     const struct test_load ours = {.name = "t", .plain_names = true};
@@ -466,6 +592,25 @@ static void keys_of_others(void **state)
         assert_int_equal(try_load(redis, &ours), SLC_ERR_NONE);
         assert_int_equal(test_integer(redis, SLC_STR("STRLEN"), SLC_STR("t:x")), 4);
     }
+}
+
+/* {x:y}:jobs, of a registry x:y */
+static void load_queue(struct slc_redis *redis)
+{
+    const struct slc_store_load_options options = {.name = SLC_STR("{x"),
+                                                   .registry_key = SLC_STR("x:y"),
+                                                   .load_id =
+                                                       SLC_STR("0123456789abcdef0123456789abcdef"),
+                                                   .owner = SLC_STR("test"),
+                                                   .layout = SLC_STR("keys"),
+                                                   .plain_names = true,
+                                                   .ordinal_keys = true,
+                                                   .n_rows = 1};
+    struct slc_store_load *load = NULL;
+    struct slc_error error = {0};
+
+    assert_false(slc_store_load_begin(redis, &options, &load, &error));
+    assert_int_equal(error.code, SLC_ERR_NAME);
 }
 
 static void names_of_others(void **state)
@@ -497,6 +642,7 @@ static void names_of_others(void **state)
     assert_int_equal(
         try_load(redis, &(struct test_load){.name = "{REPLICA_REGISTRY}", .plain_names = true}),
         SLC_ERR_NAME);
+    load_queue(redis);
 }
 
 int main(void)
@@ -506,7 +652,9 @@ int main(void)
         cmocka_unit_test(ordinals_and_objects), cmocka_unit_test(other_layouts_before_and_behind),
         cmocka_unit_test(rows_expire),          cmocka_unit_test(taken_up),
         cmocka_unit_test(strange_switches),     cmocka_unit_test(several_finish_it),
-        cmocka_unit_test(a_stalled_one),        cmocka_unit_test(garbage_of_the_load_before),
+        cmocka_unit_test(a_stalled_one),        cmocka_unit_test(dropped_meanwhile),
+        cmocka_unit_test(named_like_garbage),   cmocka_unit_test(wide_rows_before),
+        cmocka_unit_test(without_rights),       cmocka_unit_test(garbage_of_the_load_before),
         cmocka_unit_test(keys_of_others),       cmocka_unit_test(names_of_others),
     };
 
