@@ -166,12 +166,6 @@ struct slc_limits {
     void *memory; /* owned */
 };
 
-static int64_t wall_clock(void *state)
-{
-    (void)state;
-    return slc_now_usec();
-}
-
 struct slc_limits *slc_limits_new(const struct slc_limits_options *options)
 {
     struct slc_limits *limits = calloc(1, sizeof(*limits));
@@ -179,8 +173,6 @@ struct slc_limits *slc_limits_new(const struct slc_limits_options *options)
     if (!limits)
         return NULL;
     limits->options = *options;
-    if (!limits->options.clock)
-        limits->options.clock = wall_clock;
     limits->memory = slc_limit_memory_new(options->memory_keys);
     if (!limits->memory) {
         free(limits);
@@ -228,7 +220,8 @@ void slc_limits_hit(struct slc_limits *limits, struct slc_str client, struct slc
     struct slc_limit_state state = {.rate = options->rate};
     char key_text[SLC_LIMIT_KEY_BYTES];
     struct slc_str key = make_key(client, endpoint, key_text);
-    int64_t now = options->clock(options->clock_state), count = 0, end = 0;
+    int64_t now = options->clock ? options->clock(options->clock_state) : slc_monotonic_usec();
+    int64_t count = 0, end = 0, wall = now;
     bool counted = false;
 
     if (options->rate.amount == 0) {
@@ -248,7 +241,9 @@ void slc_limits_hit(struct slc_limits *limits, struct slc_str client, struct slc
     state.exceeded = count > options->rate.amount;
     state.remaining = state.exceeded ? 0 : options->rate.amount - count;
     /* Whole seconds, rounded up: who waits so long is let in. */
-    state.reset_unix_sec = (end + SLC_USEC_PER_SEC - 1) / SLC_USEC_PER_SEC;
+    if (!options->clock)
+        wall = slc_now_usec();
+    state.reset_unix_sec = (wall + end - now + SLC_USEC_PER_SEC - 1) / SLC_USEC_PER_SEC;
     state.retry_after_sec = (end - now + SLC_USEC_PER_SEC - 1) / SLC_USEC_PER_SEC;
     if (state.retry_after_sec < 1)
         state.retry_after_sec = 1;

@@ -32,8 +32,8 @@ void slc_rate_format(const struct slc_rate *rate, char text[SLC_RATE_TEXT_BYTES]
 struct slc_limit_ops {
     /* Count one hit of `key` (printable text, at most SLC_LIMIT_KEY_BYTES) in
      * its window, starting one of `window_sec` when there is none. Gives the
-     * count including this one and the time the window ends (microseconds since
-     * 1970). False when the counters cannot be reached. Any thread. */
+     * count including this one and the time the window ends (by the clock of
+     * `now_usec`). False when the counters cannot be reached. Any thread. */
     bool (*hit)(void *state, struct slc_str key, int64_t window_sec, int64_t now_usec,
                 int64_t *ret_count, int64_t *ret_end_usec, struct slc_error *error);
     void (*free)(void *state); /* may be NULL */
@@ -53,7 +53,8 @@ struct slc_limits_options {
     const struct slc_limit_ops *shared; /* NULL: count in memory only */
     void *shared_state; /* owned by the limits from a successful slc_limits_new() on */
     size_t memory_keys; /* 0 means 65536 */
-    int64_t (*clock)(void *clock_state); /* microseconds since 1970; NULL means slc_now_usec() */
+    int64_t (*clock)(void *clock_state); /* microseconds since 1970; NULL: windows go by
+                                            slc_monotonic_usec(), which is never set */
     void *clock_state;
 };
 

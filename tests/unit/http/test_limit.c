@@ -111,6 +111,34 @@ static void test_window(void **state)
     slc_limits_free(limits);
 }
 
+static int64_t wall_usec;
+
+int64_t __wrap_slc_now_usec(void);
+
+int64_t __wrap_slc_now_usec(void)
+{
+    return wall_usec;
+}
+
+/* The machine's clock is set back by an hour: nobody is kept out for that long. */
+static void test_a_clock_that_is_set(void **state)
+{
+    struct slc_limits *limits =
+        slc_limits_new(&(struct slc_limits_options){.rate = {.amount = 1, .window_sec = 10}});
+    struct slc_limit_state hit;
+
+    (void)state;
+    wall_usec = 1700003600 * SLC_USEC_PER_SEC;
+    slc_limits_hit(limits, SLC_STR("a"), SLC_STR("GET /x"), &hit);
+    assert_int_equal(hit.reset_unix_sec, 1700003610);
+    wall_usec = 1700000000 * SLC_USEC_PER_SEC;
+    slc_limits_hit(limits, SLC_STR("a"), SLC_STR("GET /x"), &hit);
+    assert_true(hit.exceeded);
+    assert_in_range(hit.retry_after_sec, 1, 10);
+    assert_in_range(hit.reset_unix_sec, 1700000000, 1700000010);
+    slc_limits_free(limits);
+}
+
 static void test_none_and_long_keys(void **state)
 {
     struct slc_limits *limits = slc_limits_new(&(struct slc_limits_options){.rate = {.amount = 0}});
@@ -211,7 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),   cmocka_unit_test(test_window),
         cmocka_unit_test(test_shared),  cmocka_unit_test(test_none_and_long_keys),
-        cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_bounded), cmocka_unit_test(test_a_clock_that_is_set),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
