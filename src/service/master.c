@@ -338,8 +338,10 @@ static void reap(struct slc_master *master)
             if (p->pid == pid)
                 (void)slc_processes_hear(master, p); /* its last words */
         process = slc_processes_take(master, pid);
-        /* Who sent the signal to the whole group (timeout(1)) ended our workers, too. */
-        if (process && process->kill_usec == 0 && !(master->stopping && status == 0))
+        /* Who sent the signal to the whole group (a terminal, timeout(1)) ended our workers,
+         * too; ours may still be unread. */
+        if (process && process->kill_usec == 0 &&
+            !(status == 0 && (master->stopping || slc_service_is_to_stop())))
             on_unexpected_end(master, process, status);
         if (process && process->status_fd >= 0)
             close(process->status_fd);

@@ -145,8 +145,7 @@ bool slc_service_pidfile(struct slc_master *master, struct slc_error *error)
 
 /* ---- Redis --------------------------------------------------------------- */
 
-/* A signal that ends the service waits to be read. */
-static bool is_to_stop(void)
+bool slc_service_is_to_stop(void)
 {
     sigset_t waiting;
 
@@ -161,7 +160,7 @@ static bool wait_for_keeper(struct slc_master *master, struct slc_error *error)
 {
     int64_t end_usec = slc_monotonic_usec() + (int64_t)KEEPER_START_MS * 1000;
 
-    while (!master->keeper.ready && !is_to_stop()) {
+    while (!master->keeper.ready && !slc_service_is_to_stop()) {
         switch (slc_keeper_listen(&master->keeper, KEEPER_LOOK_MS)) {
         case SLC_KEEPER_READY:
             return true;

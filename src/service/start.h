@@ -15,6 +15,9 @@ bool slc_service_generation(struct slc_master *master, const struct slc_config *
 bool slc_service_parse_proxies(const struct slc_config *config,
                                struct slc_trusted_proxies *ret_proxies, struct slc_error *error);
 
+/* A signal that ends the service has come and was not read yet. */
+bool slc_service_is_to_stop(void);
+
 /* Write the pid file: NAME, or NAME.2 while an old master has NAME. */
 bool slc_service_pidfile(struct slc_master *master, struct slc_error *error);
 
