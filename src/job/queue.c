@@ -427,6 +427,8 @@ static bool empty(struct slc_queue *queue, struct slc_redis *redis, struct slc_e
             continue;
         if (reply->items[1].integer <= 0)
             return true;
+        if (atomic_load(&queue->interrupted))
+            return slc_fail(error, SLC_ERR_CANCELLED, "the service is stopping");
         now = slc_monotonic_usec();
         if (now > end_usec)
             return slc_fail(error, SLC_ERR_TIMEOUT, "a load that runs does not stop");
@@ -457,6 +459,11 @@ bool slc_queue_hold(struct slc_queue *queue, struct slc_error *error)
     if (!good)
         slc_queue_resume(queue);
     return good;
+}
+
+void slc_queue_interrupt(struct slc_queue *queue)
+{
+    atomic_store(&queue->interrupted, true);
 }
 
 void slc_queue_resume(struct slc_queue *queue)

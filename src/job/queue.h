@@ -189,6 +189,10 @@ bool slc_queue_counts(struct slc_queue *queue, struct slc_queue_counts *ret_coun
  * slc_queue_resume() was called as often, or this process is gone. Returns when
  * nothing runs. On failure nothing is held. Not from a callback. */
 bool slc_queue_hold(struct slc_queue *queue, struct slc_error *error);
+
+/* The process stops: who waits in slc_queue_hold(), now or later, gives up (CANCELLED).
+ * Any thread. */
+void slc_queue_interrupt(struct slc_queue *queue);
 void slc_queue_resume(struct slc_queue *queue);
 
 #endif

@@ -3,6 +3,7 @@
 #define SLC_JOB_QUEUE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "job/listener.h"
 #include "job/queue.h"
@@ -17,8 +18,9 @@ struct slc_queue {
     char *base; /* owned; the first part of all keys */
     struct slc_redis_pool *pool;
     char holder[SLC_OWNER_BYTES + 40]; /* this queue among all that may hold */
-    pthread_mutex_t lock;              /* of what follows */
-    struct slc_listener *listener;     /* NULL: not started yet */
+    atomic_bool interrupted;
+    pthread_mutex_t lock;          /* of what follows */
+    struct slc_listener *listener; /* NULL: not started yet */
     unsigned held;
 };
 

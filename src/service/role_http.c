@@ -249,6 +249,9 @@ static void stop(struct http_role *role, int64_t graceful_usec)
         slc_log(SLC_LOG_WARNING, role->process->hurry
                                      ? "requests were cut off: a quick stop was asked for"
                                      : "requests were cut off: graceful_timeout is over");
+    /* A call that waits for loads to stop is cut off by now. */
+    if (role->queue)
+        slc_queue_interrupt(role->queue);
     slc_api_free(role->api);
     slc_mailer_stop(role->mailer);
     slc_queue_close(role->queue);

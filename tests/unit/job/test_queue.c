@@ -949,6 +949,40 @@ static void ghost_is_fenced(struct bench *bench, const struct slc_reply *taken)
     }
 }
 
+static void *hold(void *argument)
+{
+    static struct slc_error error;
+
+    return slc_queue_hold(argument, &error) ? NULL : &error;
+}
+
+/* Nobody waits for a load of another machine while the process stops. */
+static void test_a_hold_that_is_interrupted(void **state)
+{
+    SLC_AUTO_REPLY struct slc_reply *taken = NULL;
+    struct slc_queue_options options = {
+        .registry_key = "REPLICA_REGISTRY", .timeout_ms = 5000, .lease_ms = 3600000};
+    struct slc_queue *queue;
+    struct bench bench;
+    pthread_t thread;
+    void *failure;
+
+    bench_open(&bench, state, 0, 0, 0);
+    options.redis_url = bench.test.url;
+    options.inbox = bench.test.inbox;
+    queue = slc_queue_open(&options, NULL);
+    assert_non_null(queue);
+    SUBMIT(&bench, NULL, "a");
+    taken = ghost_takes(&bench, "another machine/boot/1/1/1");
+    assert_int_equal(pthread_create(&thread, NULL, hold, queue), 0);
+    slc_queue_interrupt(queue);
+    assert_int_equal(pthread_join(thread, &failure), 0);
+    assert_non_null(failure);
+    assert_int_equal(((struct slc_error *)failure)->code, SLC_ERR_CANCELLED);
+    slc_queue_close(queue);
+    bench_close(&bench);
+}
+
 static void test_a_lease_runs_out(void **state)
 {
     SLC_AUTO_REPLY struct slc_reply *taken = NULL;
@@ -1273,6 +1307,7 @@ int main(void)
         cmocka_unit_test(test_a_graceful_stop),
         cmocka_unit_test(test_a_graceful_stop_in_a_hurry),
         cmocka_unit_test(test_a_listener_far_behind),
+        cmocka_unit_test(test_a_hold_that_is_interrupted),
         cmocka_unit_test(test_a_lease_runs_out),
         cmocka_unit_test(test_a_process_that_ended_is_noticed),
         cmocka_unit_test(test_attempts_are_counted),
