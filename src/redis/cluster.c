@@ -131,16 +131,24 @@ static struct slc_redis *master_of(struct slc_cluster *cluster, uint16_t slot,
                                    struct slc_error *error)
 {
     struct slc_redis *redis;
-    size_t place = 0;
+    struct slc_error why = {0};
+    size_t place = 0, tried;
 
     if (!find_owner(cluster, slot, &place, error))
         return NULL;
-    redis = connect_master(cluster, place, error);
+    redis = connect_master(cluster, place, &why);
     if (redis)
         return redis;
     /* It may be gone, and another in its place. */
     cluster->is_stale = true;
-    return find_owner(cluster, slot, &place, error) ? connect_master(cluster, place, error) : NULL;
+    tried = place;
+    if (!find_owner(cluster, slot, &place, error))
+        return NULL;
+    if (place != tried)
+        return connect_master(cluster, place, error);
+    if (error)
+        *error = why;
+    return NULL;
 }
 
 /* For a command without a key (`slot` NULL) there is none. */

@@ -50,9 +50,11 @@ static struct slc_redis *open_one(const struct slc_redis_url *url, const struct 
 {
     struct slc_redis_url *one = malloc(sizeof(*one));
     struct slc_redis *found = NULL;
+    int64_t deadline_usec = slc_monotonic_usec() + timeout_ms * 1000;
     size_t first = replicas->count ? (size_t)slc_monotonic_usec() % replicas->count : 0;
 
-    for (size_t i = 0; one && !found && i < replicas->count; i++) {
+    for (size_t i = 0; one && !found && i < replicas->count && slc_monotonic_usec() < deadline_usec;
+         i++) {
         if (!replica_url(url, &replicas->items[(first + i) % replicas->count], one))
             continue;
         found = slc_redis_open(one, timeout_ms / 4 + 1, NULL);

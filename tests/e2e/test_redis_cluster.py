@@ -316,8 +316,9 @@ def test_a_node_that_stands_still(tmp_path, cluster, empty_cluster):
     victim.process.send_signal(signal.SIGSTOP)
     try:
         start = time.monotonic()
-        line = harness.CommandLine(tmp_path, cluster.url).refused(3, "top", "abc", "--set", "redis.timeout_ms=500")
-        assert str(victim.port) in line and time.monotonic() - start < 10
+        line = harness.CommandLine(tmp_path, cluster.url).refused(3, "top", "abc", "--set", "redis.timeout_ms=2000")
+        # The map, of which the stopped one may have been asked first, and the answer; not each way to it once more.
+        assert str(victim.port) in line and (time.monotonic() - start < 3.8 or harness.SANITIZED)
     finally:
         victim.process.send_signal(signal.SIGCONT)
     cluster.until_whole()
