@@ -95,7 +95,12 @@ bool slc_plain_is_switching(struct slc_str text);
 bool slc_plain_finish(struct slc_redis *redis, struct slc_str name, struct slc_str meta_key,
                       struct slc_error *error);
 
-/* The same with any connection. */
+/* For a drop on a server that is out of memory and refuses transactions: what the
+ * switch would still remove, without one. `redis` as above, errors too. */
+bool slc_plain_remove_old(struct slc_redis *redis, struct slc_str name, struct slc_str meta_key,
+                          struct slc_error *error);
+
+/* slc_plain_finish() with any connection. */
 bool slc_plain_finish_of(struct slc_redis *redis, struct slc_str name, struct slc_error *error);
 
 /* Unlink the rows of these keys under their plain names, unless META says that

@@ -97,6 +97,7 @@ struct mover {
     struct state state;
     struct slc_layout_place now, before;
     char ttl[SLC_NUM_TEXT_BYTES]; /* seconds; "": rows stay */
+    bool plainly;                 /* without transactions */
 };
 
 static void close_mover(struct mover *mover)
@@ -195,8 +196,9 @@ static bool append_changes(const struct mover *mover, struct slc_arena *arena,
             continue;
         plain = under(arena, mover->now.prefix, keys[i]);
         staged = under(arena, mover->now.staged, keys[i]);
-        good = slc_store_joined(plain, error) && slc_store_joined(staged, error) &&
-               (*ret_any || slc_redis_append_call(redis, error, SLC_STR("MULTI")));
+        good =
+            slc_store_joined(plain, error) && slc_store_joined(staged, error) &&
+            (*ret_any || mover->plainly || slc_redis_append_call(redis, error, SLC_STR("MULTI")));
         *ret_any = true;
         if (good && mover->state.removing)
             good = slc_redis_append_call(redis, error, SLC_STR("UNLINK"), plain);
@@ -225,6 +227,8 @@ static bool try_keys(const struct mover *mover, const struct slc_str keys[], siz
     good = append_changes(mover, &arena, keys, n, there, &any, error);
     if (!any && good) /* watching META once more costs nothing */
         return true;
+    if (mover->plainly)
+        return slc_store_replies(mover->redis, good, NULL, 0, error);
     return slc_store_exec(mover->redis, good, ret_done, NULL, error);
 }
 
@@ -353,6 +357,19 @@ bool slc_plain_finish(struct slc_redis *redis, struct slc_str name, struct slc_s
         return slc_fail(error, SLC_ERR_SERVER,
                         "the rows of the replica \"%.*s\" are being moved over and over; try again",
                         name.len > 200 ? 200 : (int)name.len, name.data);
+    return good || slc_store_unwatch(redis);
+}
+
+bool slc_plain_remove_old(struct slc_redis *redis, struct slc_str name, struct slc_str meta_key,
+                          struct slc_error *error)
+{
+    struct mover mover = {.redis = redis, .name = name, .meta_key = meta_key, .plainly = true};
+    bool any, same, good = open_mover(&mover, &any, error);
+
+    if (good && any && mover.state.removing)
+        good = run_phase(&mover, &same, error) && drop_last_list(&mover, error);
+    close_mover(&mover);
+    (void)slc_store_unwatch(redis);
     return good;
 }
 
@@ -412,7 +429,7 @@ static bool unlink_once(struct slc_redis *redis, const struct slc_layout_place *
 
     *ret_done = true;
     if (!slc_store_replies(redis, good, &document, 1, error))
-        return false;
+        return slc_store_unwatch(redis);
     if (has_successor(place, text_of(document)))
         return slc_redis_call(redis, NULL, error, SLC_STR("UNWATCH"));
     if (slc_store_exec(redis,

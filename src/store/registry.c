@@ -346,10 +346,16 @@ bool slc_store_drop(struct slc_redis *redis, struct slc_str registry_key, struct
         if (!check_replica(&drop, error) || (!drop.switching && !note_elsewhere(&drop, error)))
             return slc_store_unwatch(drop.redis);
         if (drop.switching) {
-            if (!slc_redis_call(drop.redis, NULL, error, SLC_STR("UNWATCH")) ||
-                !slc_plain_finish(drop.redis, name, drop.meta_key, error))
+            if (!slc_redis_call(drop.redis, NULL, error, SLC_STR("UNWATCH")))
                 return false;
-            continue;
+            if (slc_plain_finish(drop.redis, name, drop.meta_key, &reason))
+                continue;
+            if (reason.code == SLC_ERR_SERVER && slc_redis_is_idle(drop.redis))
+                return slc_plain_remove_old(drop.redis, name, drop.meta_key, error) &&
+                       drop_plainly(&drop, error);
+            if (error)
+                *error = reason;
+            return false;
         }
         if (slc_store_exec(drop.redis, append_drop(&drop, &reason), &done, NULL, &reason))
             continue;

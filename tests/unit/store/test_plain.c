@@ -505,6 +505,29 @@ static void wide_rows_before(void **state)
     }
 }
 
+/* A server that is out of memory refuses the switch its transactions, but not a drop. */
+static void out_of_memory(void **state)
+{
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    struct slc_error error;
+
+    for (int removing = 0; removing < 2; removing++) {
+        load_rows(redis, &plain, 0, 6000, 1);
+        load_rows(redis, &plain, 1000, 8000, 2);
+        rewind_switch(redis, removing, 6000, 1000, 8000);
+        assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("CONFIG"), SLC_STR("SET"),
+                                 SLC_STR("maxmemory"), SLC_STR("1")),
+                  error);
+        assert_false(slc_plain_finish(redis, SLC_STR("t"), SLC_STR("t.META"), &error));
+        assert_int_equal(error.code, SLC_ERR_SERVER);
+        assert_ok(slc_store_drop(redis, REGISTRY, SLC_STR("t"), SLC_DROP_ALL, &error), error);
+        assert_int_equal(test_integer(redis, SLC_STR("DBSIZE")), 0);
+        assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("CONFIG"), SLC_STR("SET"),
+                                 SLC_STR("maxmemory"), SLC_STR("0")),
+                  error);
+    }
+}
+
 /* What the switch is not allowed is found before the commit. */
 static void without_rights(void **state)
 {
@@ -648,14 +671,23 @@ static void names_of_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_one_step),          cmocka_unit_test(larger_ones_gradually),
-        cmocka_unit_test(ordinals_and_objects), cmocka_unit_test(other_layouts_before_and_behind),
-        cmocka_unit_test(rows_expire),          cmocka_unit_test(taken_up),
-        cmocka_unit_test(strange_switches),     cmocka_unit_test(several_finish_it),
-        cmocka_unit_test(a_stalled_one),        cmocka_unit_test(dropped_meanwhile),
-        cmocka_unit_test(named_like_garbage),   cmocka_unit_test(wide_rows_before),
-        cmocka_unit_test(without_rights),       cmocka_unit_test(garbage_of_the_load_before),
-        cmocka_unit_test(keys_of_others),       cmocka_unit_test(names_of_others),
+        cmocka_unit_test(in_one_step),
+        cmocka_unit_test(larger_ones_gradually),
+        cmocka_unit_test(ordinals_and_objects),
+        cmocka_unit_test(other_layouts_before_and_behind),
+        cmocka_unit_test(rows_expire),
+        cmocka_unit_test(taken_up),
+        cmocka_unit_test(strange_switches),
+        cmocka_unit_test(several_finish_it),
+        cmocka_unit_test(a_stalled_one),
+        cmocka_unit_test(dropped_meanwhile),
+        cmocka_unit_test(named_like_garbage),
+        cmocka_unit_test(wide_rows_before),
+        cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(without_rights),
+        cmocka_unit_test(garbage_of_the_load_before),
+        cmocka_unit_test(keys_of_others),
+        cmocka_unit_test(names_of_others),
     };
 
     return cmocka_run_group_tests_name("store/plain", tests, test_server_setup,
