@@ -396,6 +396,15 @@ static const struct slc_option options[] = {
          "What a row of the layout json is: string is a Redis string, read by GET; redisjson is "
          "a document of the module RedisJSON, read by JSON.GET, and is refused where the server "
          "has none; auto is a document where it has, else a string. See docs/layouts.md."},
+    {.key = "store.column_types",
+     .kind = SLC_OPTION_ENUM,
+     .default_text = "wide",
+     .choices = CHOICES("wide", "narrow"),
+     .flags = SLC_OPTION_PER_FILE,
+     .help =
+         "The Arrow types of the layout columns: wide is int64, float64 and utf8 for all; narrow "
+         "is the smallest width that holds a column's whole numbers, float32 where nothing is "
+         "lost, and a dictionary for texts of few values. See docs/layouts.md."},
     {.key = "store.registry_key",
      .kind = SLC_OPTION_TEXT,
      .default_text = "REPLICA_REGISTRY",

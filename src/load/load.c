@@ -11,6 +11,7 @@
 #include "load/duplicates.h"
 #include "load/fit.h"
 #include "load/metadata.h"
+#include "load/narrow.h"
 #include "load/owner.h"
 #include "load/settings.h"
 #include "load/survey.h"
@@ -263,6 +264,26 @@ static enum slc_type row_type(const struct load *load, int64_t field)
     return column->out_type;
 }
 
+/* For the layout `columns`, by wish. */
+static bool find_narrow(struct load *load, const enum slc_type *types, struct slc_error *error)
+{
+    const struct slc_survey *survey = &load->survey;
+    int64_t chunk_rows = survey->n_chunks > 0 ? survey->n_rows / survey->n_chunks : 0;
+    struct slc_narrow *narrow;
+
+    if (!slc_config_is(load->job->config, "store.column_types", "narrow"))
+        return true;
+    narrow = slc_arena_calloc(&load->arena, (size_t)load->n_row_columns + 1, sizeof(*narrow));
+    if (!narrow)
+        return slc_fail(error, SLC_ERR_MEMORY, "no memory for the columns");
+    for (int64_t i = 0; i < load->n_row_columns; i++)
+        narrow[i] = slc_narrow_column(&load->plan->columns[load->row_columns[i]],
+                                      &survey->summaries[load->row_columns[i]], types[i],
+                                      chunk_rows, load->job->plan == NULL);
+    load->layout.narrow = narrow;
+    return true;
+}
+
 static bool lay_out(struct load *load, struct slc_error *error)
 {
     size_t n = (size_t)load->n_row_columns + 1;
@@ -288,7 +309,7 @@ static bool lay_out(struct load *load, struct slc_error *error)
         .on_duplicate =
             (enum slc_on_duplicate)slc_config_choice(load->job->config, "store.on_duplicate"),
     };
-    return true;
+    return find_narrow(load, types, error);
 }
 
 /* Where rows may be grouped that do not fit into memory: as a rule that is a
@@ -483,6 +504,7 @@ static bool deliver_once(struct load *load, bool again, struct slc_error *error)
         .ttl_seconds = slc_config_int(config, "store.ttl_seconds"),
         .plain_names = slc_config_is(config, "store.key_prefix", "plain"),
         .json_form = (enum slc_json_form)slc_config_choice(config, "store.json"),
+        .narrow = load->layout.narrow != NULL,
         .n_rows = load->survey.n_rows,
         .n_chunks = load->survey.n_chunks,
         .memory_bytes = slc_config_bytes(config, "load.memory") / 4,

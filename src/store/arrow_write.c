@@ -1,6 +1,7 @@
 /* Writing an Arrow IPC stream. The flatbuffers are written front to back: a
  * table's vtable stands before it, and what a table refers to behind it. */
 #include "store/arrow.h"
+#include "store/arrow_dictionary.h"
 #include "store/arrow_format.h"
 
 #include <limits.h>
@@ -167,24 +168,32 @@ static uint8_t type_number(enum slc_type type)
     return SLC_ARROW_UTF8;
 }
 
-static void put_type(const struct writer *w, size_t referrer, enum slc_type type)
+static void put_int_type(const struct writer *w, size_t referrer, int bits, bool is_signed)
 {
-    static const uint8_t of_int[] = {4, 1}, of_unit[] = {2}, of_none[] = {0};
+    static const uint8_t sizes[] = {4, 1};
+    size_t at[2];
+
+    put_table(w, referrer, sizes, 2, at);
+    patch_i32(w, at[INT_BIT_WIDTH], bits);
+    patch_u8(w, at[INT_IS_SIGNED], is_signed);
+}
+
+static void put_type(const struct writer *w, size_t referrer, enum slc_type type, int bits)
+{
+    static const uint8_t of_unit[] = {2}, of_none[] = {0};
     size_t at[2];
 
     switch (type) {
     case SLC_TYPE_INT64:
     case SLC_TYPE_UINT64:
-        put_table(w, referrer, of_int, 2, at);
-        patch_i32(w, at[INT_BIT_WIDTH], 64);
-        patch_u8(w, at[INT_IS_SIGNED], type == SLC_TYPE_INT64);
+        put_int_type(w, referrer, bits ? bits : 64, type == SLC_TYPE_INT64);
         return;
     case SLC_TYPE_FLOAT64:
     case SLC_TYPE_DATE:
     case SLC_TYPE_DATETIME:
         put_table(w, referrer, of_unit, 1, at);
         patch_i16(w, at[TYPE_FIRST],
-                  type == SLC_TYPE_FLOAT64 ? SLC_ARROW_DOUBLE
+                  type == SLC_TYPE_FLOAT64 ? (bits ? SLC_ARROW_SINGLE : SLC_ARROW_DOUBLE)
                   : type == SLC_TYPE_DATE  ? SLC_ARROW_DAY
                                            : SLC_ARROW_MICROSECOND);
         return;
@@ -197,16 +206,30 @@ static void put_type(const struct writer *w, size_t referrer, enum slc_type type
     put_table(w, referrer, of_none, 0, at);
 }
 
-static void put_field(const struct writer *w, size_t referrer, const struct slc_arrow_field *field)
+/* A dictionary has the number of its field. */
+static void put_encoding(const struct writer *w, size_t referrer, int64_t id, int index_bits)
 {
-    static const uint8_t sizes[FIELD_SLOTS] = {4, 1, 1, 4, 0, 4};
+    static const uint8_t sizes[ENCODING_SLOTS] = {8, 4};
+    size_t at[ENCODING_SLOTS];
+
+    put_table(w, referrer, sizes, ENCODING_SLOTS, at);
+    patch_i64(w, at[ENCODING_ID], id);
+    put_int_type(w, at[ENCODING_INDEX_TYPE], index_bits, true);
+}
+
+static void put_field(const struct writer *w, size_t referrer, int64_t id,
+                      const struct slc_arrow_field *field)
+{
+    const uint8_t sizes[FIELD_SLOTS] = {4, 1, 1, 4, field->narrow.index_bits ? 4 : 0, 4};
     size_t at[FIELD_SLOTS];
 
     put_table(w, referrer, sizes, FIELD_SLOTS, at);
     patch_u8(w, at[FIELD_NULLABLE], 1);
     patch_u8(w, at[FIELD_TYPE_TYPE], type_number(field->type));
     put_string(w, at[FIELD_NAME], field->name);
-    put_type(w, at[FIELD_TYPE], field->type);
+    put_type(w, at[FIELD_TYPE], field->type, field->narrow.bits);
+    if (field->narrow.index_bits)
+        put_encoding(w, at[FIELD_DICTIONARY], id, field->narrow.index_bits);
     begin_vector(w, at[FIELD_CHILDREN], 0, false);
 }
 
@@ -221,7 +244,7 @@ static void put_schema(struct slc_buf *out, const struct slc_arrow_field *fields
     offsets = out->len;
     put_zeros(out, (size_t)n_fields * 4);
     for (int64_t i = 0; i < n_fields; i++)
-        put_field(&w, offsets + (size_t)i * 4, &fields[i]);
+        put_field(&w, offsets + (size_t)i * 4, i, &fields[i]);
     end_metadata(&w, size_at);
 }
 
@@ -260,6 +283,7 @@ struct extent {
     int64_t n_missing;
     size_t lengths[3]; /* bitmap, values or offsets, texts */
     int n_buffers;
+    struct slc_arrow_dictionary dictionary; /* when it has one */
 };
 
 static bool measure(const struct slc_arrow_field *field, int64_t n_rows, struct extent *extent,
@@ -267,7 +291,8 @@ static bool measure(const struct slc_arrow_field *field, int64_t n_rows, struct 
 {
     const struct slc_column *column = field->column;
 
-    *extent = (struct extent){.n_missing = count_missing(column, n_rows), .n_buffers = 2};
+    extent->n_missing = count_missing(column, n_rows);
+    extent->n_buffers = 2;
     if (field->type == SLC_TYPE_NULL) {
         extent->n_missing = n_rows;
         extent->n_buffers = 0;
@@ -277,6 +302,8 @@ static bool measure(const struct slc_arrow_field *field, int64_t n_rows, struct 
         extent->lengths[0] = bitmap_bytes(n_rows);
     if (field->type == SLC_TYPE_BOOL) {
         extent->lengths[1] = bitmap_bytes(n_rows);
+    } else if (field->narrow.index_bits) {
+        extent->lengths[1] = (size_t)n_rows * (field->narrow.index_bits / 8);
     } else if (slc_type_is_text(field->type)) {
         size_t bytes = 0;
 
@@ -292,7 +319,9 @@ static bool measure(const struct slc_arrow_field *field, int64_t n_rows, struct 
         extent->lengths[2] = bytes;
         extent->n_buffers = 3;
     } else {
-        extent->lengths[1] = (size_t)n_rows * slc_type_width_bytes(field->type);
+        extent->lengths[1] =
+            (size_t)n_rows *
+            (field->narrow.bits ? field->narrow.bits / 8 : slc_type_width_bytes(field->type));
     }
     return true;
 }
@@ -349,17 +378,78 @@ static void put_as_doubles(char *to, const struct slc_column *column, int64_t n_
 static bool fits(const struct slc_arrow_field *field)
 {
     enum slc_type type = field->column->type;
+    struct slc_narrow narrow = field->narrow;
 
+    if ((narrow.bits && !slc_type_is_number(field->type)) ||
+        (narrow.bits && narrow.bits != 32 && field->type == SLC_TYPE_FLOAT64) ||
+        (narrow.index_bits && !slc_type_is_text(field->type)))
+        return false;
     return type == field->type || type == SLC_TYPE_NULL || field->type == SLC_TYPE_NULL ||
            (slc_type_is_text(type) && slc_type_is_text(field->type)) ||
            (field->type == SLC_TYPE_FLOAT64 && slc_type_is_number(type));
 }
 
-static void put_values(char *to, const struct slc_arrow_field *field, const struct extent *extent,
+/* A value's lowest bytes, which are all of it. */
+static bool put_whole(char *to, int64_t value, int bits)
+{
+    int64_t limit = INT64_C(1) << (bits - 1);
+
+    memcpy(to, &value, (size_t)bits / 8);
+    return value >= -limit && value < limit;
+}
+
+static bool put_fraction(char *to, double value)
+{
+    float narrow = (float)value;
+
+    memcpy(to, &narrow, sizeof(narrow));
+    return (double)narrow == value;
+}
+
+/* One value; false when it is too wide. */
+static bool put_narrow(char *to, const struct slc_arrow_field *field, int64_t row)
+{
+    const struct slc_column *column = field->column;
+    int bits = field->narrow.bits;
+
+    if (field->type == SLC_TYPE_FLOAT64)
+        return put_fraction(to, column->type == SLC_TYPE_FLOAT64 ? column->float64s[row]
+                                : column->type == SLC_TYPE_INT64 ? (double)column->int64s[row]
+                                                                 : (double)column->uint64s[row]);
+    if (column->type == SLC_TYPE_INT64)
+        return put_whole(to, column->int64s[row], bits);
+    memcpy(to, &column->uint64s[row], (size_t)bits / 8);
+    return column->uint64s[row] >> bits == 0;
+}
+
+/* Numbers of less than their whole width, or places in the dictionary. */
+static bool put_narrows(char *to, const struct slc_arrow_field *field, const struct extent *extent,
+                        int64_t n_rows)
+{
+    size_t width = (field->narrow.bits ? field->narrow.bits : field->narrow.index_bits) / 8u;
+    bool good = true;
+
+    memset(to, 0, extent->lengths[1]);
+    for (int64_t row = 0; field->column->type != SLC_TYPE_NULL && row < n_rows; row++) {
+        if (!slc_column_has(field->column, row))
+            continue;
+        if (field->narrow.bits)
+            good = put_narrow(to + (size_t)row * width, field, row) && good;
+        else
+            good = put_whole(to + (size_t)row * width, extent->dictionary.codes[row],
+                             field->narrow.index_bits) &&
+                   good;
+    }
+    return good;
+}
+
+static bool put_values(char *to, const struct slc_arrow_field *field, const struct extent *extent,
                        int64_t n_rows)
 {
     const struct slc_column *column = field->column;
 
+    if (field->narrow.bits || field->narrow.index_bits)
+        return put_narrows(to, field, extent, n_rows);
     if (field->type == SLC_TYPE_BOOL)
         put_bools(to, column, n_rows);
     else if (slc_type_is_text(field->type))
@@ -370,20 +460,22 @@ static void put_values(char *to, const struct slc_arrow_field *field, const stru
         put_as_doubles(to, column, n_rows);
     else if (extent->lengths[1])
         memcpy(to, column->data, extent->lengths[1]);
+    return true;
 }
 
 /* The field's buffers, one after the other, each padded with zeros. */
-static void put_body(struct slc_buf *out, const struct slc_arrow_field *field,
-                     const struct extent *extent, int64_t n_rows)
+static bool put_body(struct slc_buf *out, const struct slc_arrow_field *field,
+                     const struct extent *extent, int64_t n_rows, struct slc_error *error)
 {
     size_t total = 0;
+    bool good = true;
     char *to;
 
     for (int i = 0; i < extent->n_buffers; i++)
         total += padded(extent->lengths[i]);
     to = slc_buf_reserve(out, total);
     if (!to)
-        return;
+        return slc_fail(error, SLC_ERR_MEMORY, "memory ran out while rows were encoded");
     out->len += total;
     for (int i = 0; i < extent->n_buffers; i++) {
         size_t len = extent->lengths[i];
@@ -391,45 +483,99 @@ static void put_body(struct slc_buf *out, const struct slc_arrow_field *field,
         if (i == 0 && len > 0)
             put_bitmap(to, field->column, n_rows);
         else if (i == 1)
-            put_values(to, field, extent, n_rows);
+            good = put_values(to, field, extent, n_rows);
         memset(to + len, 0, padded(len) - len);
         to += padded(len);
     }
+    return good || slc_fail(error, SLC_ERR_INTERNAL,
+                            "a value of the column \"%.*s\" is wider than the survey found",
+                            field->name.len > 100 ? 100 : (int)field->name.len, field->name.data);
 }
 
-/* The metadata of the batch, and what its buffers come to. */
-static bool put_batch_metadata(struct slc_buf *out, const struct slc_arrow_field *fields,
-                               int64_t n_fields, int64_t n_rows, struct extent *extents,
-                               struct slc_error *error)
+/* The table that describes a batch, and what its buffers come to. */
+static bool put_batch_table(const struct writer *w, size_t referrer,
+                            const struct slc_arrow_field *fields, int64_t n_fields, int64_t n_rows,
+                            struct extent *extents, int64_t *ret_bytes, struct slc_error *error)
 {
     static const uint8_t sizes[BATCH_SLOTS] = {8, 4, 4, 0};
-    size_t at[MESSAGE_SLOTS], batch[BATCH_SLOTS], size_at;
-    struct writer w = begin_message(out, SLC_ARROW_RECORD_BATCH, &size_at, at);
+    size_t batch[BATCH_SLOTS];
     int64_t n_buffers = 0, offset = 0;
 
-    put_table(&w, at[MESSAGE_HEADER], sizes, BATCH_SLOTS, batch);
-    patch_i64(&w, batch[BATCH_LENGTH], n_rows);
-    begin_vector(&w, batch[BATCH_NODES], n_fields, true);
+    put_table(w, referrer, sizes, BATCH_SLOTS, batch);
+    patch_i64(w, batch[BATCH_LENGTH], n_rows);
+    begin_vector(w, batch[BATCH_NODES], n_fields, true);
     for (int64_t i = 0; i < n_fields; i++) {
-        if (!fits(&fields[i]))
-            return slc_fail(error, SLC_ERR_INTERNAL, "a chunk's column is not of its type");
         if (!measure(&fields[i], n_rows, &extents[i], error))
             return false;
-        slc_buf_append(out, &n_rows, sizeof(n_rows));
-        slc_buf_append(out, &extents[i].n_missing, sizeof(extents[i].n_missing));
+        slc_buf_append(w->out, &n_rows, sizeof(n_rows));
+        slc_buf_append(w->out, &extents[i].n_missing, sizeof(extents[i].n_missing));
         n_buffers += extents[i].n_buffers;
     }
-    begin_vector(&w, batch[BATCH_BUFFERS], n_buffers, true);
+    begin_vector(w, batch[BATCH_BUFFERS], n_buffers, true);
     for (int64_t i = 0; i < n_fields; i++)
         for (int k = 0; k < extents[i].n_buffers; k++) {
             int64_t len = (int64_t)extents[i].lengths[k];
 
-            slc_buf_append(out, &offset, sizeof(offset));
-            slc_buf_append(out, &len, sizeof(len));
+            slc_buf_append(w->out, &offset, sizeof(offset));
+            slc_buf_append(w->out, &len, sizeof(len));
             offset += (int64_t)padded((size_t)len);
         }
-    patch_i64(&w, at[MESSAGE_BODY_LENGTH], offset);
+    *ret_bytes = offset;
+    return true;
+}
+
+static bool put_batch_metadata(struct slc_buf *out, const struct slc_arrow_field *fields,
+                               int64_t n_fields, int64_t n_rows, struct extent *extents,
+                               struct slc_error *error)
+{
+    size_t at[MESSAGE_SLOTS], size_at;
+    struct writer w = begin_message(out, SLC_ARROW_RECORD_BATCH, &size_at, at);
+    int64_t bytes;
+
+    if (!put_batch_table(&w, at[MESSAGE_HEADER], fields, n_fields, n_rows, extents, &bytes, error))
+        return false;
+    patch_i64(&w, at[MESSAGE_BODY_LENGTH], bytes);
     end_metadata(&w, size_at);
+    return true;
+}
+
+/* ---- Dictionaries ---- */
+
+/* A batch of one field of texts, the values. */
+static bool put_dictionary(struct slc_buf *out, int64_t id, const struct slc_arrow_field *field,
+                           const struct slc_arrow_dictionary *dictionary, struct slc_error *error)
+{
+    static const uint8_t sizes[DICTIONARY_SLOTS] = {8, 4, 0};
+    const struct slc_column column = {.type = SLC_TYPE_TEXT, .data = dictionary->values};
+    const struct slc_arrow_field values = {
+        .name = field->name, .type = SLC_TYPE_TEXT, .column = &column};
+    size_t at[MESSAGE_SLOTS], header[DICTIONARY_SLOTS], size_at;
+    struct writer w = begin_message(out, SLC_ARROW_DICTIONARY_BATCH, &size_at, at);
+    struct extent extent = {0};
+    int64_t bytes;
+
+    put_table(&w, at[MESSAGE_HEADER], sizes, DICTIONARY_SLOTS, header);
+    patch_i64(&w, header[DICTIONARY_ID], id);
+    if (!put_batch_table(&w, header[DICTIONARY_DATA], &values, 1, dictionary->n_values, &extent,
+                         &bytes, error))
+        return false;
+    patch_i64(&w, at[MESSAGE_BODY_LENGTH], bytes);
+    end_metadata(&w, size_at);
+    return put_body(out, &values, &extent, dictionary->n_values, error);
+}
+
+static bool put_dictionaries(struct slc_buf *out, const struct slc_arrow_field *fields,
+                             int64_t n_fields, int64_t n_rows, struct slc_arena *arena,
+                             struct extent *extents, struct slc_error *error)
+{
+    for (int64_t i = 0; i < n_fields; i++) {
+        if (!fields[i].narrow.index_bits)
+            continue;
+        if (!slc_arrow_dictionary_build(&extents[i].dictionary, arena, fields[i].column, n_rows))
+            return slc_fail(error, SLC_ERR_MEMORY, "memory ran out while rows were encoded");
+        if (!put_dictionary(out, i, &fields[i], &extents[i].dictionary, error))
+            return false;
+    }
     return true;
 }
 
@@ -443,12 +589,17 @@ bool slc_arrow_write(struct slc_buf *out, const struct slc_arrow_field *fields, 
 
     if (!extents)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out while rows were encoded");
+    for (int64_t i = 0; i < n_fields; i++)
+        if (!fits(&fields[i]))
+            return slc_fail(error, SLC_ERR_INTERNAL, "a chunk's column is not of its type");
     put_schema(out, fields, n_fields);
-    if (!put_batch_metadata(out, fields, n_fields, n_rows, extents, error))
+    if (!put_dictionaries(out, fields, n_fields, n_rows, &arena, extents, error) ||
+        !put_batch_metadata(out, fields, n_fields, n_rows, extents, error))
         return false;
     *ret_first_end = out->len - start;
     for (int64_t i = 0; i < n_fields; i++) {
-        put_body(out, &fields[i], &extents[i], n_rows);
+        if (!put_body(out, &fields[i], &extents[i], n_rows, error))
+            return false;
         if (i == 0)
             *ret_first_end = out->len - start;
     }

@@ -85,13 +85,16 @@ static bool encode(const struct slc_store_load *load, const struct slc_row_layou
     if (rows->key_column >= 0) {
         const struct slc_column *keys = &chunk->columns[rows->key_column];
 
-        fields[n++] = (struct slc_arrow_field){rows->key_name, SLC_TYPE_TEXT, keys};
+        fields[n++] =
+            (struct slc_arrow_field){.name = rows->key_name, .type = SLC_TYPE_TEXT, .column = keys};
         note_keys(keys, chunk->n_rows, out, &entry);
     }
     for (int64_t i = 0; i < rows->n_columns; i++)
         fields[n++] = (struct slc_arrow_field){
-            rows->names[i], rows->types ? rows->types[i] : chunk->columns[rows->columns[i]].type,
-            &chunk->columns[rows->columns[i]]};
+            .name = rows->names[i],
+            .type = rows->types ? rows->types[i] : chunk->columns[rows->columns[i]].type,
+            .column = &chunk->columns[rows->columns[i]],
+            .narrow = rows->narrow ? rows->narrow[i] : (struct slc_narrow){0}};
     if (!slc_arrow_write(&out->bytes, fields, n, chunk->n_rows, &first_end, error))
         return false;
     entry.key_bytes = (int64_t)first_end;
@@ -118,6 +121,7 @@ static bool begin(struct slc_store_load *load, struct slc_error *error)
     load->state = state;
     if (!state)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a load");
+    load->newer_document = load->options.narrow;
     if (load->options.n_chunks < 1 || load->options.n_chunks > MOST_CHUNKS)
         return slc_fail(error, SLC_ERR_LIMIT,
                         "%lld chunks are more than the layout columns has room for (%d); set "
@@ -244,6 +248,8 @@ static void describe(const struct slc_store_load *load, bool whole, struct slc_b
     if (whole)
         slc_buf_printf(json, ",\"rows\":%" PRId64 ",\"keys\":\"%s\"", state->n_rows,
                        load->options.ordinal_keys ? "ordinals" : "index");
+    if (whole && load->options.narrow)
+        slc_json_member_text(json, "types", "narrow");
 }
 
 static void release(struct slc_store_load *load)

@@ -46,11 +46,19 @@ bool slc_store_check_name(struct slc_str name, struct slc_str registry_key,
 
 struct slc_store_load; /* one load in progress, on one connection of its own */
 
+/* What a column of the layout `columns` can do with; zeroed: its whole width. All of
+ * its values have to fit. */
+struct slc_narrow {
+    uint8_t bits;       /* 8, 16, 32 of a whole number, 32 of a fraction */
+    uint8_t index_bits; /* 8, 16, 32 of a text's place among the different ones of a chunk */
+};
+
 /* Which columns of a chunk make up a row, decided once a load. */
 struct slc_row_layout {
     const int64_t *columns; /* indices into the chunk's columns, in the order of META COLUMNS */
-    const struct slc_str *names; /* of these columns; borrowed */
-    const enum slc_type *types;  /* that these columns have in all chunks together; borrowed */
+    const struct slc_str *names;     /* of these columns; borrowed */
+    const enum slc_type *types;      /* that these columns have in all chunks together; borrowed */
+    const struct slc_narrow *narrow; /* what they can do with; borrowed; NULL: whole width */
     int64_t n_columns;
     struct slc_str key_name; /* of the key column, when there is one */
     int64_t key_column;      /* TEXT column holding the row keys, or -1: the row's ordinal */
@@ -120,6 +128,7 @@ struct slc_store_load_options {
     int64_t ttl_seconds;          /* for layouts with a key a row: how long rows stay; 0: always */
     bool plain_names;             /* the same: the rows are NAME:<row key> (plain.h) */
     enum slc_json_form json_form; /* for `json` */
+    bool narrow;                  /* for `columns`: its columns are not all of their whole width */
     int64_t n_rows;               /* rows that will be written at most; 0: unknown */
     int64_t n_chunks;             /* chunks that will be written; 0: unknown */
     /* One load of a replica at a time: how long its right lasts without being renewed, and how

@@ -279,3 +279,60 @@ def test_columns_as_documented(cli, client, tmp_path):
                        ("flag", lambda text: text == "true"), ("day", datetime.date.fromisoformat),
                        ("moment", lambda text: datetime.datetime.fromisoformat(text if "." not in text else text + "00000"))):
         assert found.column(name).to_pylist() == [read(text) if text else None for text in expected[name]], name
+
+
+def few(path, rows=4000):
+    """A table whose columns are of every width that there is, with gaps."""
+    dice = random.Random(8)
+    with open(path, "w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(["id", "tiny", "small", "middle", "large", "natural", "half", "exact", "town", "many", "free", "doc"])
+        for number in range(rows):
+            gap = dice.random() < 0.1
+            writer.writerow([
+                f"k{number * 7919 % 100_003}", "" if gap else dice.randrange(-128, 128), dice.randrange(-32768, 32768),
+                dice.randrange(-2**31, 2**31), dice.randrange(2**40), 2**63 + number, dice.randrange(999) / 8, dice.random(),
+                "" if gap else dice.choice(["Oslo", "K\u00f8ge", "", "Bath, UK"]), f"m{dice.randrange(200)}", f"f{number}",
+                '{"a": 1}'])
+    return path
+
+
+NARROW = {"tiny": "int8", "small": "int16", "middle": "int32", "large": "int64", "natural": "uint64", "half": "float",
+          "exact": "double", "town": "dictionary<values=string, indices=int8, ordered=0>",
+          "many": "dictionary<values=string, indices=int16, ordered=0>", "free": "string", "doc": "string"}
+
+
+@pytest.mark.parametrize("prep", [("--set", "prep.impute=none"), ()], ids=["gaps", "filled"])
+def test_narrow_columns(cli, client, make_service, tmp_path, prep):
+    """Other bytes in Redis, the same from every reader; with pyarrow the types that the page promises."""
+    path, seen, sizes = few(tmp_path / "t.csv"), {}, {}
+    for types in ("wide", "narrow"):
+        cli.ok("load", path, "--index", "id", "--set", "store.layout=columns", "--set", f"store.column_types={types}",
+               "--set", "prep.scale=none", *prep)
+        where = json.loads(client.hget("t.META", "LAYOUT"))
+        assert (where["version"], where.get("types")) == ((1, None) if types == "wide" else (2, "narrow"))
+        chunks = [client.get(where["prefix"] + str(number)) for number in range(where["chunks"])]
+        sizes[types] = sum(map(len, chunks))
+        seen[types] = (cli.ok("export", "t", "--format", "csv").stdout, cli.ok("top", "t", "-n", "99", "--json").stdout)
+    assert seen["wide"] == seen["narrow"] and sizes["narrow"] < 0.8 * sizes["wide"]
+    service = make_service()
+    row = service.call("GET", "/v1/replicas/t/rows/k7919").json()
+    assert row["values"] == json.loads(seen["narrow"][1])["k7919"]
+    assert len(service.call("GET", "/v1/replicas/t/rows?limit=1000").json()["rows"]) == 1000
+    if not prep:  # the means of gaps are no whole numbers
+        return
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    tables = [pa.ipc.open_stream(chunk).read_all() for chunk in chunks]
+    for found in tables:
+        found.validate(full=True)
+        assert {field.name: str(field.type) for field in found.schema if field.name != "id"} == NARROW
+    assert ["" if key is None else key for key in pa.concat_tables(tables).column("town").to_pylist()] == [
+        row["town"] for row in csv.DictReader(open(path, encoding="utf-8"))]
+
+
+def test_nothing_narrow_where_it_is_not_to_be(cli, client, tmp_path):
+    path, seen = few(tmp_path / "t.csv", 400), {}
+    for options in ((), ("--set", "store.column_types=narrow", "--set", "prep.downcast=off")):
+        cli.ok("load", path, "--set", "store.layout=columns", "--set", "prep.scale=none", *options)
+        seen[options] = client.get(json.loads(client.hget("t.META", "LAYOUT"))["prefix"] + "0")
+    assert len(set(seen.values())) == 1

@@ -64,14 +64,38 @@ static void make_chunk(struct slc_chunk *chunk, int64_t n_rows, bool gaps, uint6
     }
 }
 
-static bool write_chunk(const struct slc_chunk *chunk, struct slc_buf *out, size_t *ret_first_end)
+/* What the columns of a narrowed chunk can do with. */
+static const struct slc_narrow narrows[N_FIELDS] = {
+    [2] = {.bits = 8}, [3] = {.bits = 16}, [4] = {.bits = 32}, [7] = {.index_bits = 8}};
+
+/* Values that need no more than that, the extreme ones among them. */
+static void make_narrow(struct slc_chunk *chunk)
+{
+    for (int64_t row = 0; row < chunk->n_rows; row++) {
+        chunk->columns[2].int64s[row] = row % 3 ? chunk->columns[2].int64s[row] % 100 : INT8_MIN;
+        chunk->columns[3].uint64s[row] =
+            row % 3 ? chunk->columns[3].uint64s[row] % 999 : UINT16_MAX;
+        chunk->columns[4].float64s[row] = (double)(float)chunk->columns[4].float64s[row];
+        if (row >= 7 && slc_column_has(&chunk->columns[7], row) &&
+            slc_column_has(&chunk->columns[7], row % 7))
+            chunk->columns[7].texts[row] = chunk->columns[7].texts[row % 7];
+        else if (slc_column_has(&chunk->columns[7], row))
+            chunk->columns[7].texts[row] = row % 2 ? SLC_STR("") : SLC_STR("odd");
+    }
+}
+
+static bool write_chunk(const struct slc_chunk *chunk, const struct slc_narrow narrow[N_FIELDS],
+                        struct slc_buf *out, size_t *ret_first_end)
 {
     static const char *const names[N_FIELDS] = {"id", "b", "i", "u",       "f",
                                                 "d",  "t", "j", "\xc3\xa9"};
     struct slc_arrow_field fields[N_FIELDS];
 
     for (int i = 0; i < N_FIELDS; i++)
-        fields[i] = (struct slc_arrow_field){slc_str_from(names[i]), types[i], &chunk->columns[i]};
+        fields[i] = (struct slc_arrow_field){.name = slc_str_from(names[i]),
+                                             .type = types[i],
+                                             .column = &chunk->columns[i],
+                                             .narrow = narrow ? narrow[i] : (struct slc_narrow){0}};
     return slc_arrow_write(out, fields, N_FIELDS, chunk->n_rows, ret_first_end, NULL);
 }
 
@@ -105,13 +129,16 @@ static void there_and_back(void **state)
     uint64_t random = 1;
 
     (void)state;
-    for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(*sizes); i++) {
+    for (size_t i = 0; i < 4 * sizeof(sizes) / sizeof(*sizes); i++) {
+        bool narrow = i % 4 > 1;
         SLC_AUTO_BUF struct slc_buf stream = {0};
         struct slc_error error;
         size_t first_end;
 
-        make_chunk(&chunk, sizes[i / 2], i % 2, &random);
-        assert_true(write_chunk(&chunk, &stream, &first_end));
+        make_chunk(&chunk, sizes[i / 4], i % 2, &random);
+        if (narrow)
+            make_narrow(&chunk);
+        assert_true(write_chunk(&chunk, narrow ? narrows : NULL, &stream, &first_end));
         assert_int_equal(stream.len % 8, 0);
         assert_ok(slc_arrow_read(slc_buf_view(&stream), INT64_MAX, &back, &error), error);
         compare(&chunk, &back, N_FIELDS);
@@ -138,11 +165,16 @@ static void other_types(void **state)
 
     (void)state;
     make_chunk(&chunk, 10, true, &random);
-    fields[0] = (struct slc_arrow_field){SLC_STR("a"), SLC_TYPE_FLOAT64, &chunk.columns[2]};
-    fields[1] = (struct slc_arrow_field){SLC_STR("b"), SLC_TYPE_TEXT, &none};
-    fields[2] = (struct slc_arrow_field){SLC_STR("c"), SLC_TYPE_BOOL, &none};
-    fields[3] = (struct slc_arrow_field){SLC_STR("d"), SLC_TYPE_NULL, &chunk.columns[2]};
-    fields[4] = (struct slc_arrow_field){SLC_STR("e"), SLC_TYPE_DATE, &none};
+    fields[0] = (struct slc_arrow_field){
+        .name = SLC_STR("a"), .type = SLC_TYPE_FLOAT64, .column = &chunk.columns[2]};
+    fields[1] =
+        (struct slc_arrow_field){.name = SLC_STR("b"), .type = SLC_TYPE_TEXT, .column = &none};
+    fields[2] =
+        (struct slc_arrow_field){.name = SLC_STR("c"), .type = SLC_TYPE_BOOL, .column = &none};
+    fields[3] = (struct slc_arrow_field){
+        .name = SLC_STR("d"), .type = SLC_TYPE_NULL, .column = &chunk.columns[2]};
+    fields[4] =
+        (struct slc_arrow_field){.name = SLC_STR("e"), .type = SLC_TYPE_DATE, .column = &none};
     assert_true(slc_arrow_write(&stream, fields, 5, 10, &end, &error));
     assert_ok(slc_arrow_read(slc_buf_view(&stream), 5, &back, &error), error);
     for (int64_t row = 0; row < 10; row++) {
@@ -160,7 +192,7 @@ static void other_types(void **state)
 }
 
 /* Cut off anywhere, and with any byte another one: an error, or what can be read. */
-static void damaged(void **state)
+static void damage(bool narrow)
 {
     static const unsigned char others[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
     struct slc_chunk chunk = {0}, back = {0};
@@ -168,9 +200,10 @@ static void damaged(void **state)
     uint64_t random = 5;
     size_t first_end;
 
-    (void)state;
     make_chunk(&chunk, 20, true, &random);
-    assert_true(write_chunk(&chunk, &stream, &first_end));
+    if (narrow)
+        make_narrow(&chunk);
+    assert_true(write_chunk(&chunk, narrow ? narrows : NULL, &stream, &first_end));
     for (size_t len = 0; len < stream.len - 72; len++) {
         char *copy = malloc(len + 1); /* its end is where the sanitizer looks */
         struct slc_error error;
@@ -206,6 +239,46 @@ static void damaged(void **state)
     slc_chunk_release(&back);
 }
 
+static void damaged(void **state)
+{
+    (void)state;
+    damage(false);
+    damage(true);
+}
+
+/* A value that its column's type does not hold is no value that is stored. */
+static void too_wide(void **state)
+{
+    struct slc_chunk chunk = {0};
+    uint64_t random = 11;
+    size_t first_end;
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        SLC_AUTO_BUF struct slc_buf stream = {0};
+
+        make_chunk(&chunk, 150, false, &random);
+        make_narrow(&chunk);
+        if (i == 0)
+            chunk.columns[2].int64s[77] = INT8_MAX + 1;
+        else if (i == 1)
+            chunk.columns[2].int64s[77] = INT8_MIN - 1;
+        else if (i == 2)
+            chunk.columns[3].uint64s[77] = UINT16_MAX + 1;
+        else if (i == 3)
+            chunk.columns[4].float64s[77] = 0.1;
+        else if (i == 4)
+            for (int row = 0; row < 150; row++) /* texts that differ */
+                chunk.columns[7].texts[row] = chunk.columns[0].texts[row];
+        else if (i == 5)
+            chunk.columns[2].type = SLC_TYPE_TEXT;
+        assert_int_equal(write_chunk(&chunk, narrows, &stream, &first_end), i > 5);
+        if (i == 5)
+            chunk.columns[2].type = SLC_TYPE_INT64;
+    }
+    slc_chunk_release(&chunk);
+}
+
 static void what_cannot_be(void **state)
 {
     struct slc_chunk chunk = {0}, back = {0};
@@ -224,7 +297,7 @@ static void what_cannot_be(void **state)
             chunk.columns[6].datetimes[2] = INT64_MIN;
         else
             chunk.columns[0].texts[0] = SLC_STR("\xff");
-        assert_true(write_chunk(&chunk, &stream, &first_end));
+        assert_true(write_chunk(&chunk, NULL, &stream, &first_end));
         assert_fails(slc_arrow_read(slc_buf_view(&stream), INT64_MAX, &back, &error), error,
                      SLC_ERR_DATA);
     }
@@ -235,9 +308,8 @@ static void what_cannot_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(there_and_back),
-        cmocka_unit_test(other_types),
-        cmocka_unit_test(damaged),
+        cmocka_unit_test(there_and_back), cmocka_unit_test(other_types),
+        cmocka_unit_test(damaged),        cmocka_unit_test(too_wide),
         cmocka_unit_test(what_cannot_be),
     };
 
