@@ -8,6 +8,8 @@
 #include "api/internal.h"
 #include "base/time.h"
 
+enum { GATHERED_DEFAULT = 1024 };
+
 /* ---- The desk ------------------------------------------------------------ */
 
 static void free_task(struct slc_api_task *task)
@@ -162,6 +164,8 @@ struct slc_api *slc_api_new(const struct slc_api_options *options, struct slc_er
         goto no_memory;
     }
     api->options = *options;
+    if (!api->options.gathered_max)
+        api->options.gathered_max = GATHERED_DEFAULT;
     api->started_usec = slc_now_usec();
     api->router = slc_router_new();
     api->probe = slc_probe_new(slc_inbox_path(options->inbox), NULL);

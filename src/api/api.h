@@ -39,6 +39,9 @@ struct slc_api_options {
     /* A connection for each server thread, of one server that is not asked through its
      * replicas (redis/lane.h); NULL: the calls that come most often share one. */
     struct slc_redis_pool *lanes;
+    /* How many of these calls may wait on a thread while an answer is under way; more are
+     * refused (503). 0 means 1024. */
+    size_t gathered_max;
     struct slc_inbox *inbox;
     struct slc_queue *queue;
     struct slc_sessions *sessions;

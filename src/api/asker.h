@@ -30,7 +30,8 @@ struct slc_api_asker {
 
     /* Of its thread alone. */
     struct slc_redis_lane *lane;
-    struct slc_asking_list names, rows; /* not sent yet */
+    struct slc_asking_list names, rows; /* not sent yet, */
+    size_t gathered;                    /* so many */
 
     pthread_mutex_t lock; /* of what follows */
     struct slc_http_loop *loop;

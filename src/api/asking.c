@@ -166,6 +166,7 @@ void slc_api_send_gathered(struct slc_api_asker *asker)
 {
     struct slc_asking_list *names = &asker->names;
 
+    asker->gathered = 0;
     if (names->first) {
         struct slc_asking *first = names->first;
 
@@ -176,14 +177,28 @@ void slc_api_send_gathered(struct slc_api_asker *asker)
         ask_lane(asker, take_group(&asker->rows));
 }
 
+/* An answer is under way, and as many calls as may wait for it do already: Redis is slow or
+ * hangs. */
+static bool is_full(const struct slc_api_asker *asker)
+{
+    return asker->gathered >= asker->api->options.gathered_max &&
+           slc_redis_lane_is_waiting(asker->lane);
+}
+
 /* Put the call aside until its answer comes. */
 static void ask(struct slc_api *api, struct slc_http_request *request,
                 struct slc_http_response *response, bool is_row, struct slc_str name,
                 struct slc_str key)
 {
     struct slc_api_asker *asker = slc_http_request_companion(request);
-    struct slc_asking *asking = malloc(sizeof(*asking) + name.len + key.len + 2);
+    struct slc_asking *asking;
 
+    if (asker && is_full(asker)) {
+        slc_http_detail(response, 503, "Too many calls wait for Redis; try again later");
+        slc_http_set_retry_after(response, SLC_API_RETRY_AFTER_SEC);
+        return;
+    }
+    asking = malloc(sizeof(*asking) + name.len + key.len + 2);
     if (!asking) {
         slc_http_detail(response, 500, "Out of memory");
         return;
@@ -196,10 +211,12 @@ static void ask(struct slc_api *api, struct slc_http_request *request,
     copy_text(asking->text, name);
     copy_text(asking->text + name.len + 1, key);
     asking->pending = slc_http_suspend(request);
-    if (asker && slc_api_asker_is_ready(asker))
+    if (asker && slc_api_asker_is_ready(asker)) {
         append(is_row ? &asker->rows : &asker->names, asking);
-    else
+        asker->gathered++;
+    } else {
         ask_line(asking);
+    }
 }
 
 /* ---- The registered names ------------------------------------------------ */

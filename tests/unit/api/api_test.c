@@ -50,6 +50,8 @@ static void start_jobs(struct api_test *test, const struct slc_redis_url *url)
     assert_non_null(test->worker);
 }
 
+struct api_test_shape api_test_shape = {.loops = 2};
+
 static void on_done(void *state, const struct slc_http_record *record)
 {
     slc_api_record(state, record);
@@ -70,6 +72,7 @@ static void start_server(struct api_test *test)
     assert_non_null(test->counters);
     api = (struct slc_api_options){.pool = test->pool,
                                    .lanes = test->lanes,
+                                   .gathered_max = api_test_shape.gathered_max,
                                    .inbox = test->job.inbox,
                                    .queue = test->queue,
                                    .sessions = test->sessions,
@@ -79,7 +82,7 @@ static void start_server(struct api_test *test)
     slc_http_server_options_init(&server);
     server.port = 0;
     server.threads = 4;
-    server.loops = 2;
+    server.loops = api_test_shape.loops;
     server.router = slc_api_router(test->api);
     server.sessions = test->sessions;
     server.context = test->api;

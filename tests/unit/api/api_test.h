@@ -25,6 +25,13 @@ struct api_test {
     struct raw_answer answer; /* of the last call */
 };
 
+/* For the next api_test_open(). */
+struct api_test_shape {
+    unsigned loops;      /* threads with connections */
+    size_t gathered_max; /* see api/api.h */
+};
+extern struct api_test_shape api_test_shape;
+
 /* `url` NULL: the Redis of the group. */
 void api_test_open(struct api_test *test, void **state, const struct slc_redis_url *url);
 void api_test_close(struct api_test *test);

@@ -1,9 +1,10 @@
 /* The calls that ask Redis together: many at a time, and while connections are lost. */
 #include "api_test.h"
 
+#include <signal.h>
 #include <stdio.h>
 
-enum { CLIENTS = 16, ROUNDS = 40 };
+enum { CLIENTS = 16, ROUNDS = 40, GATHERED_MAX = 2 };
 
 static struct api_test test;
 static struct raw_client clients[CLIENTS];
@@ -49,17 +50,20 @@ static size_t call_of(size_t client, size_t round)
     return (client * 5 + round) % (sizeof(calls) / sizeof(*calls));
 }
 
+static void send_get(struct raw_client *client, const char *path)
+{
+    char request[256];
+
+    snprintf(request, sizeof(request),
+             "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " API_TEST_KEY "\r\n\r\n", path);
+    assert_true(raw_send_text(client, request));
+}
+
 /* All at once; each gets what it asked for. */
 static void ask_round(size_t round)
 {
-    for (size_t i = 0; i < CLIENTS; i++) {
-        char request[256];
-
-        snprintf(request, sizeof(request),
-                 "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " API_TEST_KEY "\r\n\r\n",
-                 calls[call_of(i, round)].path);
-        assert_true(raw_send_text(&clients[i], request));
-    }
+    for (size_t i = 0; i < CLIENTS; i++)
+        send_get(&clients[i], calls[call_of(i, round)].path);
     for (size_t i = 0; i < CLIENTS; i++) {
         size_t call = call_of(i, round);
 
@@ -122,11 +126,99 @@ static void lost_connections_are_not_noticed(void **state)
     close_all();
 }
 
+static pid_t pid_of_redis(struct slc_redis *redis)
+{
+    SLC_AUTO_REPLY struct slc_reply *reply = NULL;
+    struct slc_error error;
+    const char *at;
+
+    assert_ok(slc_redis_call(redis, &reply, &error, SLC_STR("INFO"), SLC_STR("server")), error);
+    at = strstr(reply->text.data, "process_id:");
+    assert_non_null(at);
+    return (pid_t)strtol(at + strlen("process_id:"), NULL, 10);
+}
+
+/* From the return on it does nothing more. */
+static void stop_process(pid_t pid)
+{
+    char path[64], text[512];
+    size_t len;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    do {
+        FILE *file = fopen(path, "r");
+
+        assert_non_null(file);
+        len = fread(text, 1, sizeof(text) - 1, file);
+        (void)fclose(file);
+        text[len] = '\0';
+        assert_non_null(strstr(text, ") "));
+    } while (!strstr(text, ") T "));
+}
+
+/* The only thread with connections has read what was sent before, and has sent off what it
+ * gathered before it read the last of these. */
+static void let_it_go_round(struct raw_client *client)
+{
+    for (size_t i = 0; i < 3; i++) {
+        send_get(client, "/healthz");
+        raw_read(client, &answer, false);
+        assert_int_equal(answer.status, 200);
+    }
+}
+
+static void ask_row(struct raw_client *client)
+{
+    send_get(client, "/v1/replicas/a/rows/1");
+    raw_read(client, &answer, false);
+    assert_int_equal(answer.status, 200);
+}
+
+/* One question is under way, as many calls as may wait for it do, the others are refused at
+ * once; those are answered when Redis goes on. */
+static void a_redis_that_hangs_is_not_waited_for_by_all(void **state)
+{
+    struct slc_redis *redis;
+    struct slc_error error;
+    pid_t pid;
+
+    api_test_shape = (struct api_test_shape){.loops = 1, .gathered_max = GATHERED_MAX};
+    open_with_two_tables(state);
+    api_test_shape = (struct api_test_shape){.loops = 2};
+    redis = slc_redis_open(*state, 5000, &error);
+    assert_non_null(redis);
+    pid = pid_of_redis(redis);
+    do
+        ask_row(&clients[0]);
+    while (clients_of_redis(redis) < 2); /* the line's, and the thread's own */
+    stop_process(pid);
+    for (size_t i = 0; i < 1 + GATHERED_MAX; i++) {
+        send_get(&clients[i], "/getRegisteredReplics");
+        let_it_go_round(&clients[CLIENTS - 1]);
+    }
+    for (size_t i = 1 + GATHERED_MAX; i < CLIENTS; i++) {
+        send_get(&clients[i], i % 2 ? "/getRegisteredReplics" : "/v1/replicas/a/rows/1");
+        raw_read(&clients[i], &answer, false);
+        assert_int_equal(answer.status, 503);
+        assert_string_equal(raw_header(&answer, "retry-after"), "5");
+    }
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    for (size_t i = 0; i < 1 + GATHERED_MAX; i++) {
+        raw_read(&clients[i], &answer, false);
+        assert_int_equal(answer.status, 200);
+    }
+    ask_row(&clients[CLIENTS - 1]);
+    slc_redis_close(redis);
+    close_all();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everyone_gets_his_own_answer),
         cmocka_unit_test(lost_connections_are_not_noticed),
+        cmocka_unit_test(a_redis_that_hangs_is_not_waited_for_by_all),
     };
 
     return cmocka_run_group_tests(tests, test_server_setup, test_server_teardown);
