@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/time.h"
 #include "job/queue_internal.h"
@@ -44,7 +45,8 @@ struct slc_listener {
     pthread_mutex_t lock;    /* of what follows */
     pthread_cond_t changed;  /* a call is over, or the end has come */
     struct slc_queue_follower *first;
-    int blocked_fd; /* of the connection while the thread waits in it; -1: it does not */
+    int blocked_fd; /* the connection's, by slc_redis_dup(), while the thread waits in it; else -1
+                     */
     bool stopping;
 };
 
@@ -300,22 +302,26 @@ static bool start_anew(struct slc_listener *listener)
 
 static bool enter_wait(struct slc_listener *listener)
 {
-    const struct slc_transport *transport;
-    struct slc_stream *stream = slc_redis_stream(listener->redis, &transport);
+    int fd = slc_redis_dup(listener->redis);
     bool go;
 
     pthread_mutex_lock(&listener->lock);
     go = !listener->stopping;
-    listener->blocked_fd = stream ? stream->fd : -1;
+    listener->blocked_fd = fd;
     pthread_mutex_unlock(&listener->lock);
     return go;
 }
 
 static void leave_wait(struct slc_listener *listener)
 {
+    int fd;
+
     pthread_mutex_lock(&listener->lock);
+    fd = listener->blocked_fd;
     listener->blocked_fd = -1;
     pthread_mutex_unlock(&listener->lock);
+    if (fd >= 0)
+        close(fd);
 }
 
 static bool read_events(struct slc_listener *listener)

@@ -49,7 +49,7 @@ struct slc_worker_thread {
     /* Under the worker's lock: */
     struct slc_taken *taken; /* what runs; NULL: nothing */
     bool held, lost;         /* why it was cancelled */
-    int blocked_fd;          /* of the connection while it waits for loads; -1: it does not */
+    int blocked_fd; /* the connection's, by slc_redis_dup(), while it waits for loads; else -1 */
     /* The renewing thread's: */
     struct slc_record_sample sample;
     int64_t renewed_usec;

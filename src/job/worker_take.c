@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/digest.h"
 #include "base/num.h"
@@ -149,22 +150,26 @@ static bool next(struct slc_worker_thread *thread, const char *home, const char 
 static bool enter_wait(struct slc_worker_thread *thread)
 {
     struct slc_worker *worker = thread->worker;
-    const struct slc_transport *transport;
-    struct slc_stream *stream = slc_redis_stream(thread->redis, &transport);
+    int fd = slc_redis_dup(thread->redis);
     bool go;
 
     pthread_mutex_lock(&worker->lock);
     go = !worker->stopping;
-    thread->blocked_fd = stream ? stream->fd : -1;
+    thread->blocked_fd = fd;
     pthread_mutex_unlock(&worker->lock);
     return go;
 }
 
 static void leave_wait(struct slc_worker_thread *thread)
 {
+    int fd;
+
     pthread_mutex_lock(&thread->worker->lock);
+    fd = thread->blocked_fd;
     thread->blocked_fd = -1;
     pthread_mutex_unlock(&thread->worker->lock);
+    if (fd >= 0)
+        close(fd);
 }
 
 /* The first of what was read becomes ours, others go back. */

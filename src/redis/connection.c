@@ -1,6 +1,7 @@
 #include "redis/connection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -519,6 +520,11 @@ struct slc_stream *slc_redis_stream(struct slc_redis *redis,
     if (ret_transport)
         *ret_transport = redis->transport;
     return redis->transport ? &redis->stream : NULL;
+}
+
+int slc_redis_dup(struct slc_redis *redis)
+{
+    return redis->transport ? fcntl(redis->stream.fd, F_DUPFD_CLOEXEC, 3) : -1;
 }
 
 bool slc_redis_is_cluster(const struct slc_redis *redis)

@@ -125,6 +125,11 @@ size_t slc_redis_outstanding(const struct slc_redis *redis);
  * may not ask INFO). Asked once a connection. Nothing may be outstanding. */
 bool slc_redis_answered_by(struct slc_redis *redis, uint64_t *ret_server, struct slc_error *error);
 
+/* Its socket under another descriptor, the caller's to close: shutdown(2) on that one ends a
+ * wait of the thread that has the connection, and never hits what took the place of one that
+ * this thread closes meanwhile. -1: none to be had, as of a cluster. */
+int slc_redis_dup(struct slc_redis *redis);
+
 /* For the writers built on a connection (pipe.c): the stream and its transport,
  * NULL when closed; and a way to close with the reason that later calls give. */
 struct slc_stream *slc_redis_stream(struct slc_redis *redis,

@@ -2,6 +2,7 @@
 #include "job/queue.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -844,6 +845,75 @@ static void test_hold(void **state)
     bench_close(&bench);
 }
 
+/* Once armed, the number of the next descriptor that is closed because its peer has done so is
+ * taken at once, as another thread's open() might, and the closing thread goes on when something
+ * was shut down. */
+static int heir = -1, heir_as = -1;
+static atomic_int
+    heir_state; /* 0: not armed; 1: armed; 2: in its place; 3: something was shut down */
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+int __real_shutdown(int fd, int how);
+int __wrap_shutdown(int fd, int how);
+
+int __wrap_close(int fd)
+{
+    int armed = 1, done;
+    char byte;
+    bool taken = heir_state == 1 && __real_recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0 &&
+                 atomic_compare_exchange_strong(&heir_state, &armed, 2);
+
+    done = __real_close(fd);
+    if (taken)
+        heir_as = dup2(heir, fd);
+    for (int i = 0; taken && heir_state == 2 && i < 1000; i++)
+        (void)poll(NULL, 0, 1);
+    return done;
+}
+
+int __wrap_shutdown(int fd, int how)
+{
+    int done = __real_shutdown(fd, how), there = 2;
+
+    atomic_compare_exchange_strong(&heir_state, &there, 3);
+    return done;
+}
+
+/* A connection that is lost while the worker stops: what has its descriptor's number by
+ * then is left alone. */
+static void test_a_stop_beside_a_lost_connection(void **state)
+{
+    struct bench bench;
+    int pair[2];
+
+    bench_open(&bench, state, 1, 0, 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    heir = pair[0];
+    for (bool waits = false; !waits;) {
+        SLC_AUTO_REPLY struct slc_reply *clients = NULL;
+
+        assert_true(
+            slc_redis_call(bench.test.redis, &clients, NULL, SLC_STR("CLIENT"), SLC_STR("LIST")));
+        waits = strstr(clients->text.data, "cmd=xreadgroup") != NULL;
+    }
+    heir_state = 1;
+    assert_true(slc_redis_call(bench.test.redis, NULL, NULL, SLC_STR("CLIENT"), SLC_STR("KILL"),
+                               SLC_STR("TYPE"), SLC_STR("normal"), SLC_STR("SKIPME"),
+                               SLC_STR("yes")));
+    while (heir_state == 1)
+        (void)poll(NULL, 0, 1);
+    slc_worker_stop(bench.worker, 0);
+    bench.worker = NULL;
+    heir_state = 0;
+    assert_int_equal(send(pair[1], "x", 1, MSG_NOSIGNAL), 1);
+    assert_int_equal(send(heir_as, "x", 1, MSG_NOSIGNAL), 1);
+    close(heir_as);
+    close(pair[0]);
+    close(pair[1]);
+    bench_close(&bench);
+}
+
 /* What a quick stop cuts off is begun again by the next worker, as if it had not been. */
 static void test_a_quick_stop_gives_back(void **state)
 {
@@ -1303,6 +1373,7 @@ int main(void)
         cmocka_unit_test(test_looking),
         cmocka_unit_test(test_following),
         cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_a_stop_beside_a_lost_connection),
         cmocka_unit_test(test_a_quick_stop_gives_back),
         cmocka_unit_test(test_a_graceful_stop),
         cmocka_unit_test(test_a_graceful_stop_in_a_hurry),
