@@ -4,8 +4,8 @@
 #ifndef SLC_TEST_READ_HOOK_H
 #define SLC_TEST_READ_HOOK_H
 
-/* 0: read; else the errno to fail with. NULL: no hook. Set it while nothing is read. */
-extern int (*read_hook)(const char *path);
-extern void (*signal_read_hook)(void);
+/* 0: read; else the errno to fail with. NULL: no hook. */
+extern int (*_Atomic read_hook)(const char *path);
+extern void (*_Atomic signal_read_hook)(void);
 
 #endif
