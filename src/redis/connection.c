@@ -689,6 +689,9 @@ bool slc_redis_answered_by(struct slc_redis *redis, uint64_t *ret_server, struct
             !slc_redis_read(redis, &info, error))
             return false;
         redis->server = info->type == SLC_REPLY_STRING ? read_run_id(info->text) : 0;
+        if (redis->server == 0)
+            redis->server =
+                slc_hash_bytes(redis->url.host, strlen(redis->url.host)) ^ redis->url.port;
         redis->knows_server = true;
     }
     *ret_server = redis->server;

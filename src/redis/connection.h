@@ -121,8 +121,9 @@ bool slc_redis_read(struct slc_redis *redis, struct slc_reply **ret, struct slc_
 size_t slc_redis_outstanding(const struct slc_redis *redis);
 
 /* Which server process gave the last reply: the same number for all connections
- * to it, and another one after a restart; 0 when that cannot be told (a user who
- * may not ask INFO). Asked once a connection. Nothing may be outstanding. */
+ * to it, and another one after a restart (for a user who may not ask INFO: the same
+ * one, by its address); 0 when nothing was answered yet. Asked once a connection.
+ * Nothing may be outstanding. */
 bool slc_redis_answered_by(struct slc_redis *redis, uint64_t *ret_server, struct slc_error *error);
 
 /* Its socket under another descriptor, the caller's to close: shutdown(2) on that one ends a
