@@ -21,7 +21,6 @@ struct pass {
     unsigned *facts;      /* enum slc_facts, of all chunks so far */
     bool *wanted;         /* columns that this round reads */
     bool *stale;          /* folded with a type that turned out too narrow */
-    int64_t last_key;     /* while the keys rise: the greatest so far */
     bool any_key;
     bool first_round;
     int64_t places_capacity;
@@ -145,13 +144,16 @@ static struct key_span look_at_keys(const struct slc_chunk *chunk, int64_t key_c
 
 static void join_keys(struct pass *pass, const struct key_span *span)
 {
-    bool *rise = &pass->survey->keys_rise;
+    struct slc_survey *survey = pass->survey;
 
     if (!pass->first_round)
         return;
-    *rise = *rise && span->rises && (!span->any || !pass->any_key || span->first > pass->last_key);
+    survey->keys_rise = survey->keys_rise && span->rises &&
+                        (!span->any || !pass->any_key || span->first > survey->last_key);
+    if (span->any && !pass->any_key)
+        survey->first_key = span->first;
     if (span->any)
-        pass->last_key = span->last;
+        survey->last_key = span->last;
     pass->any_key = pass->any_key || span->any;
 }
 
@@ -231,21 +233,52 @@ static bool is_cancelled(const struct pass *pass)
     return pass->failed || (pass->options->cancel && *pass->options->cancel);
 }
 
+/* The digits of a whole number, as slc_write_int64() would print them. */
+static bool is_plain_number(struct slc_str text)
+{
+    size_t sign = text.len > 0 && text.data[0] == '-';
+
+    for (size_t i = sign; i < text.len; i++)
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+    return text.len > sign && (text.data[sign] != '0' || text.len == 1);
+}
+
+/* The keys as they stand in the file, which is how the delivery wants them. False when
+ * they cannot be had. */
+static bool read_keys(struct pass *pass, struct slc_chunk *chunk)
+{
+    int64_t key = pass->options->key_column;
+    bool rise, good, plain;
+
+    if (!pass->first_round || key < 0 || key >= chunk->n_columns)
+        return true;
+    good = plain = slc_reader_parse_column(pass->reader, chunk, key, SLC_TYPE_TEXT, NULL);
+    pthread_mutex_lock(&pass->lock);
+    rise = pass->survey->keys_rise && pass->survey->keys_are_plain;
+    pthread_mutex_unlock(&pass->lock);
+    for (int64_t row = 0; rise && plain && row < chunk->n_rows; row++)
+        plain = !slc_column_has(&chunk->columns[key], row) ||
+                is_plain_number(chunk->columns[key].texts[row]);
+    if (plain)
+        return good;
+    pthread_mutex_lock(&pass->lock);
+    pass->survey->keys_are_plain = false;
+    pthread_mutex_unlock(&pass->lock);
+    return good;
+}
+
 /* Keep the chunk if it may be among the last ones that fit: text takes up to half as much
  * again as what is kept of it. Of a packed file nobody knows how much follows, and all are
  * kept for a while. One that cannot be kept is read again. */
 static void keep_chunk(struct pass *pass, struct slc_chunk *chunk)
 {
     struct slc_kept *kept = &pass->survey->kept;
-    int64_t key = pass->options->key_column, position = slc_reader_position_bytes(pass->reader);
+    int64_t position = slc_reader_position_bytes(pass->reader);
     struct slc_kept_chunk *packed;
 
     if (!pass->first_round || kept->limit_bytes <= 0 ||
         (slc_reader_size_bytes(pass->reader) - position) / 3 * 2 > kept->limit_bytes)
-        return;
-    /* The delivery wants the keys as they stand in the file. */
-    if (key >= 0 && key < chunk->n_columns &&
-        !slc_reader_parse_column(pass->reader, chunk, key, SLC_TYPE_TEXT, NULL))
         return;
     packed = slc_kept_pack(chunk);
     pthread_mutex_lock(&pass->lock);
@@ -267,7 +300,8 @@ static bool survey_chunks(struct pass *pass, struct slc_chunk *chunk, struct slc
             return slc_fail(error, SLC_ERR_CANCELLED, "the reading was stopped");
         if (!survey_chunk(pass, chunk, requests, targets, error))
             return false;
-        keep_chunk(pass, chunk);
+        if (read_keys(pass, chunk))
+            keep_chunk(pass, chunk);
         slc_reader_recycle(pass->reader, chunk);
     }
     return got == 0;
@@ -373,7 +407,7 @@ static bool run_pass(struct pass *pass, struct slc_error *error)
     pass->stale = flags + n;
     memset(pass->wanted, true, n);
     pass->first_round = true;
-    survey->keys_rise = pass->options->key_column >= 0;
+    survey->keys_rise = survey->keys_are_plain = pass->options->key_column >= 0;
     if (pass->options->types)
         memcpy(types, pass->options->types, (size_t)pass->n_columns * sizeof(*types));
     survey->kept.limit_bytes = pass->options->keep_bytes;

@@ -30,6 +30,8 @@ struct slc_survey {
     /* The key column's values are whole numbers, each greater than the one before,
      * so that no two are equal: a proof that costs nothing. */
     bool keys_rise;
+    bool keys_are_plain; /* and each stands in the file as it would be printed: 7, not 07 or +7 */
+    int64_t first_key, last_key;    /* of keys that rise; 0 when there are none */
     struct slc_chunk_place *places; /* by seq */
     int64_t n_chunks;
     struct slc_kept kept; /* the last chunks, as many as fit; the key column as TEXT */
@@ -37,7 +39,7 @@ struct slc_survey {
 
 struct slc_survey_options {
     int n_threads;
-    int nice; /* by which they stand back for others */
+    int nice;                   /* by which they stand back for others */
     int64_t memory_bytes;       /* half of it for the profile */
     int64_t keep_bytes;         /* for chunks that will be wanted again; 0: none are kept */
     int64_t key_column;         /* of the row keys; -1: none */

@@ -131,6 +131,10 @@ struct slc_store_load_options {
     bool narrow;                  /* for `columns`: its columns are not all of their whole width */
     int64_t n_rows;               /* rows that will be written at most; 0: unknown */
     int64_t n_chunks;             /* chunks that will be written; 0: unknown */
+    /* The row keys are whole numbers as they are printed, each greater than the one before,
+     * from first_key to last_key. */
+    bool keys_rise;
+    int64_t first_key, last_key;
     /* One load of a replica at a time: how long its right lasts without being renewed, and how
      * long to wait for another's; 0: a fair choice, and not at all. */
     int64_t lease_msec, lease_wait_msec;

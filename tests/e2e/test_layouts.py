@@ -43,20 +43,37 @@ def unicode_key(number):
     return f"ключ-{number}-☂" if number % 3 else str(number - 50)
 
 
-@pytest.mark.parametrize("layout", ["rows", "packed"])
-@pytest.mark.parametrize("index", [(), ("--index", "id")], ids=["ordinals", "keys"])
-def test_rows_are_found_as_documented(tmp_path, client, cli, layout, index):
+def rising_key(number):
+    return str(number + number // 3 + number // 7 - 100)
+
+
+def sparse_key(number):
+    return str(3 * number)
+
+
+def signed_key(number):
+    return f"+{number}" if number == 2_000 else str(number)
+
+
+@pytest.mark.parametrize("layout, index, keys, bucket", [
+    ("rows", (), unicode_key, None), ("rows", ("--index", "id"), unicode_key, None),
+    ("packed", (), unicode_key, "ordinal"), ("packed", ("--index", "id"), unicode_key, "crc32"),
+    ("packed", ("--index", "id"), str, "integer"), ("packed", ("--index", "id"), rising_key, "integer"),
+    ("packed", ("--index", "id"), sparse_key, "crc32"), ("packed", ("--index", "id"), signed_key, "crc32")])
+def test_rows_are_found_as_documented(tmp_path, client, cli, layout, index, keys, bucket):
     look_up, read_all = documented(layout)
     rows = 2_500
-    path = write(tmp_path / "a", "A", rows, unicode_key)
-    cli.ok("load", path, *index, "--set", f"store.layout={layout}", "--set", "prep.scale=none")
+    path = write(tmp_path / "a", "A", rows, keys)
+    cli.ok("load", path, *index, "--set", f"store.layout={layout}", "--set", "prep.scale=none", "--set", "prep.impute=none")
     found = read_all(client, "table")
     fields = harness.meta(client, "table")
-    assert json.loads(fields["LAYOUT"])["layout"] == layout
+    where = json.loads(fields["LAYOUT"])
+    assert (where["layout"], where.get("bucket")) == (layout, bucket)
+    assert ("first" in where) == (bucket == "integer")
     assert len(found) == rows == int(fields["ROWS_WRITTEN"])
     for number in range(rows):
-        key = unicode_key(number) if index else str(number)
-        row = (["A", number % 997] if index else [unicode_key(number), "A", number % 997])
+        key = keys(number) if index else str(number)
+        row = (["A", number % 997] if index else [keys(number), "A", number % 997])
         assert found[key] == row
         if number % 100 == 0:
             assert look_up(client, "table", key) == row
@@ -105,10 +122,11 @@ def test_acl_without_restore(tmp_path, client, cli, redis_server):
     assert len(documented("packed")[1](client, "table")) == 1000
 
 
-@pytest.mark.parametrize("index", [(), ("--index", "id")], ids=["ordinals", "keys"])
-def test_killed_at_many_moments(tmp_path, client, cli, index):
+@pytest.mark.parametrize("index, keys", [((), str), (("--index", "id"), str), (("--index", "id"), unicode_key)],
+                         ids=["ordinals", "numbers", "texts"])
+def test_killed_at_many_moments(tmp_path, client, cli, index, keys):
     packed = (*index, "--set", "store.layout=packed", "--set", "prep.scale=none")
-    path = {version: write(tmp_path / version, version) for version in "AB"}
+    path = {version: write(tmp_path / version, version, ROWS, keys) for version in "AB"}
     cli.ok("load", path["A"], *packed)
     start = time.monotonic()
     cli.ok("load", path["A"], *packed)

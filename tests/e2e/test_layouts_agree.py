@@ -48,8 +48,12 @@ def repeated(number, dice):
     return "" if number % 97 == 5 else dice.randrange(1800)
 
 
+def rising(number, dice):
+    return "" if number % 97 == 5 else number + number // 3 - 700
+
+
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("keys", [None, shuffled, repeated], ids=["ordinals", "text", "repeated"])
+@pytest.mark.parametrize("keys", [None, shuffled, repeated, rising], ids=["ordinals", "text", "repeated", "rising"])
 def test_the_same_from_each(cli, client, tmp_path, seed, keys):
     path = table(tmp_path / "t.csv", seed, 3000, keys or (lambda number, dice: number))
     options = ("--set", "load.chunk_bytes=64KiB", *(("--index", "id") if keys else ()),
@@ -102,11 +106,12 @@ def test_the_same_whatever_was_kept(cli, client, tmp_path, keys):
             assert len(seen["0"][1]) > 1000 and seen["0"] == seen["150KiB"] == seen["64MiB"], (layout, source)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("index", [(), ("--index", "id")], ids=["ordinals", "keys"])
-def test_pages_and_single_rows(cli, client, make_service, tmp_path, layout, index):
+@pytest.mark.parametrize("layout, index, keys", [
+    *((layout, index, shuffled) for layout in LAYOUTS for index in ((), ("--index", "id"))),
+    ("packed", ("--index", "id"), lambda number, dice: 2000 + number + number // 3)])
+def test_pages_and_single_rows(cli, client, make_service, tmp_path, layout, index, keys):
     service = make_service()
-    path = table(tmp_path / "t.csv", 9, 1400, shuffled)
+    path = table(tmp_path / "t.csv", 9, 1400, keys)
     plain = ("--set", "load.chunk_bytes=64KiB", "--set", "prep.impute=none", "--set", "prep.scale=none",
              "--set", f"store.layout={layout}")
     cli.ok("load", path, *index, *plain)

@@ -15,7 +15,7 @@
 
 enum { ROWS = 20000 };
 
-enum shape { RISING, SHUFFLED, REPEATED, LATE, LEADING_ZEROS, WORDS_LATE, GAPS };
+enum shape { RISING, SHUFFLED, REPEATED, LATE, LEADING_ZEROS, WORDS_LATE, GAPS, PLUS_LATE };
 
 /* The key of a row; empty: none. */
 static void key_of(enum shape shape, int row, char key[32])
@@ -38,6 +38,9 @@ static void key_of(enum shape shape, int row, char key[32])
         break;
     case WORDS_LATE: /* no numbers after all */
         snprintf(key, 32, row == ROWS - 1 ? "word" : "%d", row);
+        break;
+    case PLUS_LATE: /* rising still, but not as it would be printed */
+        snprintf(key, 32, row == ROWS - 1 ? "+%d" : "%d", row);
         break;
     case GAPS:
         snprintf(key, 32, row % 100 == 7 ? "" : "%d", row);
@@ -83,7 +86,8 @@ static int other_row(enum shape shape, int row, bool later)
 
 struct found {
     bool good;
-    bool keys_rise;
+    bool keys_rise, keys_are_plain;
+    int64_t first_key, last_key;
     struct slc_duplicates duplicates;
     struct slc_error error;
 };
@@ -103,6 +107,9 @@ static struct found find(enum shape shape, enum slc_on_duplicate how, int64_t me
     assert_true(slc_reader_open(write_table(shape), "t.csv", &options, &reader, &found.error));
     assert_true(slc_survey_run(reader, &survey_how, &survey, &found.error));
     found.keys_rise = survey.keys_rise;
+    found.keys_are_plain = survey.keys_are_plain;
+    found.first_key = survey.first_key;
+    found.last_key = survey.last_key;
     /* Without the other proof. */
     survey.summaries[0].distinct_is_exact = false;
     found.good = slc_duplicates_find(reader,
@@ -121,10 +128,17 @@ static struct found find(enum shape shape, enum slc_on_duplicate how, int64_t me
 static void rising_keys_are_a_proof(void **state)
 {
     (void)state;
-    for (int shape = RISING; shape <= GAPS; shape++) {
-        struct found found = find((enum shape)shape, SLC_DUPLICATE_FAIL, 1 << 20, true);
+    for (int turn = RISING; turn <= 2 * PLUS_LATE + 1; turn++) {
+        enum shape shape = (enum shape)(turn / 2);
+        struct found found = find(shape, SLC_DUPLICATE_FAIL, 1 << 20, turn % 2);
+        bool rise = shape == RISING || shape == GAPS || shape == PLUS_LATE;
 
-        assert_int_equal(found.keys_rise, shape == RISING || shape == GAPS);
+        assert_int_equal(found.keys_rise, rise);
+        if (rise) {
+            assert_int_equal(found.keys_are_plain, shape != PLUS_LATE);
+            assert_int_equal(found.first_key, shape == RISING ? -1000 : 0);
+            assert_int_equal(found.last_key, shape == RISING ? 3 * ROWS - 1003 : ROWS - 1);
+        }
         assert_int_equal(found.good, shape != REPEATED && shape != LATE);
         slc_duplicates_release(&found.duplicates);
     }

@@ -26,6 +26,8 @@ struct test_load {
     int64_t pairs_per_command; /* 0: 512 */
     const char *layout;        /* NULL: rows */
     int64_t n_rows, memory_bytes, max_block_usec;
+    bool keys_rise;
+    int64_t first_key, last_key;
     bool plain_names;
     int64_t ttl_seconds;
     int64_t lease_msec, lease_wait_msec;

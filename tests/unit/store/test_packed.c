@@ -369,6 +369,159 @@ static void same_rows(void **state)
             }
 }
 
+/* ---- Keys that rise ---- */
+
+enum shape { DENSE, ODD, HOLE, SPARSE, SHAPES };
+
+/* The key of a row, counted from the first one. */
+static int64_t place_in(enum shape shape, int64_t row, int64_t total)
+{
+    switch (shape) {
+    case ODD:
+        return row + row / 3 + row / 7;
+    case HOLE:
+        return row < total / 2 ? row : row + total - total / 4;
+    case SPARSE:
+        return 3 * row;
+    default:
+        return row;
+    }
+}
+
+static void make_rising(struct slc_chunk *chunk, enum shape shape, int64_t first_key,
+                        int64_t n_rows, int64_t first, int64_t total)
+{
+    assert_true(slc_chunk_begin(chunk, 2));
+    chunk->n_rows = chunk->n_records = n_rows;
+    for (int c = 0; c < 2; c++) {
+        chunk->columns[c] = (struct slc_column){.type = SLC_TYPE_TEXT, .requested = true};
+        chunk->columns[c].data = slc_chunk_values(chunk, SLC_TYPE_TEXT);
+        for (int64_t i = 0; i < n_rows; i++) {
+            char text[64];
+            int64_t place = place_in(shape, first + i, total);
+            int len = c == 0 ? snprintf(text, sizeof(text), "%lld", (long long)(first_key + place))
+                             : snprintf(text, sizeof(text), "v%lld", (long long)(first + i));
+
+            chunk->columns[c].texts[i] =
+                slc_arena_copy(&chunk->arena, (struct slc_str){text, (size_t)len});
+        }
+    }
+}
+
+static void load_rising(struct slc_redis *redis, const char *name, const char *layout,
+                        enum shape shape, int64_t first_key, int64_t total, int64_t at_once)
+{
+    struct test_load how = {.name = name,
+                            .layout = layout,
+                            .n_rows = total,
+                            .keys_rise = true,
+                            .first_key = first_key,
+                            .last_key = first_key + place_in(shape, total - 1, total)};
+    struct slc_store_load *load = NULL;
+    struct slc_store_counts counts;
+    struct slc_chunk chunk = {0};
+    struct slc_error error;
+
+    assert_ok(test_begin(redis, &how, &load, &error), error);
+    for (int64_t at = 0; at < total; at += at_once) {
+        make_rising(&chunk, shape, first_key, total - at < at_once ? total - at : at_once, at,
+                    total);
+        assert_ok(test_write(load, &how, &chunk, at, &error), error);
+    }
+    assert_ok(slc_store_load_finish(load, &counts, &error), error);
+    assert_ok(test_commit(load, "1", &error), error);
+    slc_store_load_free(load);
+    slc_chunk_release(&chunk);
+    assert_int_equal(counts.rows_written, total);
+    assert_int_equal(counts.duplicate_keys, 0);
+}
+
+static bool expect_no_row(void *context, struct slc_str key, struct slc_str row)
+{
+    (void)context;
+    (void)key;
+    assert_null(row.data);
+    return true;
+}
+
+/* What LAYOUT says of the buckets, and that keys beside them are none. */
+static void expect_rule(struct slc_redis *redis, const char *rule)
+{
+    static const struct slc_str strangers[] = {SLC_STR("-9223372036854775808x"),
+                                               SLC_STR("9223372036854775808"),
+                                               SLC_STR(""),
+                                               SLC_STR("key"),
+                                               SLC_STR("3000000000000000000"),
+                                               SLC_STR("-3000000000000000000")};
+    struct slc_meta meta = {0};
+    SLC_AUTO_PLACE struct slc_layout_place place = {0};
+    struct slc_error error;
+
+    open_place(redis, "p", &meta, &place);
+    assert_true(slc_str_is(slc_layout_text(&place, "bucket"), rule));
+    assert_ok(place.layout->fetch(redis, &place, strangers,
+                                  sizeof(strangers) / sizeof(strangers[0]), expect_no_row, NULL,
+                                  &error),
+              error);
+    slc_meta_release(&meta);
+}
+
+static void rising_keys(void **state)
+{
+    static const int64_t totals[] = {1, 2, 127, 128, 129, 1000, 5000};
+    static const int64_t at_once[] = {1, 100, 128, 130, 4000};
+    static const int64_t firsts[] = {1, 0, -5, -100000, INT64_MIN, INT64_MAX - 30000};
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    SLC_AUTO_REDIS struct slc_redis *second = test_open(state);
+
+    for (size_t t = 0; t < sizeof(totals) / sizeof(totals[0]); t++)
+        for (size_t c = 0; c < sizeof(at_once) / sizeof(at_once[0]); c++)
+            for (int shape = DENSE; shape < SHAPES; shape++) {
+                int64_t first = firsts[(t + c + (size_t)shape) % 6];
+                bool in_order = shape != SPARSE || totals[t] <= 2;
+
+                if (at_once[c] == 1 && totals[t] > 129)
+                    continue;
+                load_rising(redis, "r", NULL, (enum shape)shape, first, totals[t], at_once[c]);
+                load_rising(redis, "p", "packed", (enum shape)shape, first, totals[t], at_once[c]);
+                expect_same(redis, second, "p", "r");
+                expect_same(redis, second, "r", "p");
+                expect_rule(redis, in_order ? "integer" : "crc32");
+            }
+}
+
+/* No longer the keys that were announced: the file is another by now. */
+static void rising_keys_that_changed(void **state)
+{
+    static const int64_t firsts[] = {4, 6}, columns[] = {0, 1};
+    SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
+    struct test_load how = {.name = "t",
+                            .layout = "packed",
+                            .n_rows = 1000,
+                            .keys_rise = true,
+                            .first_key = 5,
+                            .last_key = 1004};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct slc_row_layout rows = {.columns = columns, .n_columns = 2};
+        struct slc_store_load *load = NULL;
+        struct slc_encoded encoded = {0};
+        struct slc_chunk chunk = {0};
+        struct slc_error error;
+
+        make_rising(&chunk, DENSE, i < 2 ? firsts[i] : 5, 1000, 0, 1000);
+        if (i == 2)
+            chunk.columns[0].texts[500] = chunk.columns[0].texts[499];
+        assert_ok(test_begin(redis, &how, &load, &error), error);
+        rows.load = load;
+        assert_fails(slc_store_encode(&chunk, &rows, 0, &encoded, &error), error, SLC_ERR_CHANGED);
+        slc_encoded_release(&encoded);
+        slc_store_load_free(load);
+        slc_chunk_release(&chunk);
+        assert_int_equal(test_integer(redis, SLC_STR("DBSIZE")), 0);
+    }
+}
+
 /* A little memory, so that rows go through the file; keys that come again. */
 static void duplicates(void **state)
 {
@@ -721,6 +874,8 @@ int main(void)
         cmocka_unit_test(restored_in_each_way),
         cmocka_unit_test(partitions),
         cmocka_unit_test(same_rows),
+        cmocka_unit_test(rising_keys),
+        cmocka_unit_test(rising_keys_that_changed),
         cmocka_unit_test(duplicates),
         cmocka_unit_test(duplicates_refused),
         cmocka_unit_test(without_restore),
