@@ -182,6 +182,7 @@ bool slc_meta_is_json(const char *name, struct slc_str value)
         "DRIFT",
         "PROFILE",
         "LAYOUT",
+        SLC_PLAIN_SWITCH,
         "KEY_ORDER",
         "MAIL",
         "ROWS_READ",
