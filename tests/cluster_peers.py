@@ -251,11 +251,12 @@ class Cluster:
         source.ask("CLUSTER SETSLOT", slot, "MIGRATING", target.identity())
 
         def migrate(most):
+            client = source.client()
             while most > 0:
-                keys = source.ask("CLUSTER GETKEYSINSLOT", slot, min(most, 10))
+                keys = client.execute_command("CLUSTER GETKEYSINSLOT", slot, min(most, 10))
                 if not keys:
                     return
-                source.ask("MIGRATE", "127.0.0.1", target.seen_port, "", 0, 5000, "KEYS", *keys)
+                client.execute_command("MIGRATE", "127.0.0.1", target.seen_port, "", 0, 5000, "KEYS", *keys)
                 most -= len(keys)
 
         migrate(source.ask("CLUSTER COUNTKEYSINSLOT", slot) // 2)
