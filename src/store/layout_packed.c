@@ -49,6 +49,7 @@ static bool begin(struct slc_store_load *load, struct slc_error *error)
     if (!packed)
         return slc_fail(error, SLC_ERR_MEMORY, "memory ran out for a load");
     packed->rule = choose_rule(&load->options);
+    load->newer_document = packed->rule == SLC_PACKED_BY_INTEGER;
     per = packed->rule == SLC_PACKED_BY_CRC32 ? SLC_PACKED_TEXT_ROWS : SLC_PACKED_ROWS;
     places = count_places(load);
     packed->n_buckets = places > 0 ? (places + per - 1) / per : 1;

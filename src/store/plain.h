@@ -18,7 +18,7 @@
  *     {"phase":"moving","at_once":500}
  *
  * Every transaction watches META and is carried out only while SWITCH is what it
- * was, and each may be done again. So anyone may take the switch up where it was
+ * was, and of the same load, and each may be done again. So anyone may take the switch up where it was
  * left, several at a time even: the load that began it, whoever finds the
  * announcement of a dead one, the next load of the replica, a drop. It only goes
  * forward, because the commit is done.

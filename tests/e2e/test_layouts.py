@@ -70,6 +70,8 @@ def test_rows_are_found_as_documented(tmp_path, client, cli, layout, index, keys
     where = json.loads(fields["LAYOUT"])
     assert (where["layout"], where.get("bucket")) == (layout, bucket)
     assert ("first" in where) == (bucket == "integer")
+    # Readers that know no other rules than the first two would look in the wrong bucket.
+    assert where["version"] == (2 if bucket == "integer" else 1)
     assert len(found) == rows == int(fields["ROWS_WRITTEN"])
     for number in range(rows):
         key = keys(number) if index else str(number)
