@@ -213,3 +213,31 @@ def test_pages_of_a_hash_that_moves(tmp_path, cluster, empty_cluster, may_ask_wh
             assert len(keys) == len(set(keys)) == rows
     finally:
         service.stop()
+
+
+def test_a_slot_moves_while_rows_get_their_plain_names(tmp_path, cluster, empty_cluster):
+    """The switch behind the commit goes on where the slot is then."""
+    name, plain = cluster_peers.early_name(), cluster_tables.Layout("plain")
+    cli = harness.CommandLine(tmp_path, cluster.url)
+    cli.ok("load", write_table(tmp_path, name, 9_000), "--index", "id", *plain)
+    owner = cluster.owner(name).client()
+    for turn in range(10):
+        rows = 12_000 + turn
+        process = cli.start("load", write_table(tmp_path, name, rows), "--index", "id", *plain, "--set", "redis.max_block_usec=50")
+        while process.poll() is None and not owner.hexists(f"{{{name}}}.META", "SWITCH"):
+            continue
+        process.send_signal(signal.SIGSTOP)
+        try:
+            caught = process.poll() is None and owner.hexists(f"{{{name}}}.META", "SWITCH")
+            if caught:
+                move(cluster, name)
+        finally:
+            process.send_signal(signal.SIGCONT)
+        out, err = process.communicate(timeout=2 * harness.PATIENCE)
+        assert process.returncode == 0, (out, err)
+        check_replica(cluster.client(), cluster, name, rows)
+        assert not cluster.client().hexists(f"{{{name}}}.META", "SWITCH")
+        assert len(cli.ok("export", name).stdout.splitlines()) == rows + 1
+        if caught:
+            return
+    pytest.fail("no load was caught in the middle of its switch: this test showed nothing")
