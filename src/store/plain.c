@@ -312,7 +312,6 @@ static bool check_foreign(struct slc_store_load *load, const struct slc_layout_p
 static bool check_rights(struct slc_store_load *load, const struct slc_layout_place *own,
                          struct slc_error *error)
 {
-    SLC_AUTO_ARENA struct slc_arena arena = {0};
     SLC_AUTO_REPLY struct slc_reply *renamed = NULL, *expiring = NULL;
     /* No row's: row keys come behind the colon. */
     struct slc_str nothing = {.data = own->staged.data, .len = own->staged.len - 1};
