@@ -360,7 +360,8 @@ static void a_stalled_one(void **state)
 {
     SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
     struct test_proxy *proxy = test_proxy_new(((struct slc_redis_url *)*state)->path);
-    struct finisher finisher = {.url = test_proxy_url(proxy), .wait = &(atomic_int){1}};
+    atomic_int wait = 1;
+    struct finisher finisher = {.url = test_proxy_url(proxy), .wait = &wait};
     struct slc_error error;
     pthread_t thread;
 
