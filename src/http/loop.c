@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -23,7 +22,6 @@ enum {
     PARKED_LOOK_MS = 1,
     /* So often are requests waited for that may go along with those put aside. */
     JOINED_ROUNDS_MAX = 8,
-    POLICY_USEC = 100000,
     FD_CONNECTIONS = 0,
     FD_WAKE,
     FD_COMPANION,
@@ -194,26 +192,6 @@ static void wait_for_more(struct slc_http_loop *loop)
     loop->again = false;
 }
 
-/* Who answers many wins nothing by being run the moment that one more asks: where clients, Redis
- * and this thread share busy processors, they would take turns after every single request.
- * sched(7) has SCHED_BATCH as "without interactivity causing extra preemptions". But beside who
- * computes, it would wait for the end of his time slice with each request. A system that refuses
- * is fine. */
-static void choose_policy(struct slc_http_loop *loop)
-{
-    const struct slc_http_server_options *options = &loop->server->options;
-    struct sched_param param = {.sched_priority = 0};
-    bool patient;
-
-    if (loop->now_usec < loop->policy_usec)
-        return;
-    loop->policy_usec = loop->now_usec + POLICY_USEC;
-    patient = !options->is_busy || !options->is_busy(options->busy_state);
-    if (patient != loop->patient &&
-        pthread_setschedparam(pthread_self(), patient ? SCHED_BATCH : SCHED_OTHER, &param) == 0)
-        loop->patient = patient;
-}
-
 /* One round over the connections; and while requests are put aside and others are there to be
  * read, some more: what those have to ask had better go along. */
 static void serve(struct slc_http_loop *loop)
@@ -223,8 +201,7 @@ static void serve(struct slc_http_loop *loop)
 
     do {
         parked_before = loop->parked;
-        if (rounds > 0)
-            loop->now_usec = slc_monotonic_usec();
+        loop->now_usec = slc_monotonic_usec();
         MHD_run(loop->daemon);
     } while (loop->parked > parked_before && ++rounds < JOINED_ROUNDS_MAX &&
              poll(&connections, 1, 0) > 0);
@@ -241,8 +218,6 @@ static void *run(void *argument)
         loop->companion = companion->start(companion->context, loop);
     while (!atomic_load_explicit(&server->stopping, memory_order_acquire)) {
         take_orders(loop);
-        loop->now_usec = slc_monotonic_usec();
-        choose_policy(loop);
         serve(loop);
         wait_for_more(loop);
     }

@@ -40,11 +40,9 @@ struct slc_http_loop {
     size_t parked;                  /* of these, those that libmicrohttpd asks for again */
     struct slc_exchange *spares;    /* a list: for requests to come */
     size_t spare_count;
-    int64_t now_usec;    /* monotonic, of this round */
-    int64_t policy_usec; /* when to think about the next again */
-    bool patient;        /* SCHED_BATCH */
-    bool again;          /* an answer can be sent: no waiting before the next round */
-    bool waited;         /* before this round */
+    int64_t now_usec; /* monotonic, of this round */
+    bool again;       /* an answer can be sent: no waiting before the next round */
+    bool waited;      /* before this round */
     bool quiesced;
     bool abandoned;
 };

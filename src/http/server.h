@@ -124,12 +124,6 @@ struct slc_http_server_options {
     struct slc_http_cells cells;
     struct slc_http_companion companion; /* all NULL: none */
 
-    /* Is anything under way that keeps processors busy, for which threads with connections must
-     * not wait? Asked ten times a second, on these; may be NULL: never. Without it they are
-     * SCHED_BATCH (loop.c says why). */
-    bool (*is_busy)(void *busy_state);
-    void *busy_state;
-
     /* Asked every 100 ms during a graceful stop, without any lock, on the stopping
      * thread: true ends the grace. May be NULL. */
     bool (*must_hurry)(void *hurry_state);

@@ -144,13 +144,6 @@ static unsigned loops(const struct slc_config *config)
     return (unsigned)(each < (threads + 1) / 2 ? each : (threads + 1) / 2);
 }
 
-static bool is_loading(void *state)
-{
-    const struct http_role *role = state;
-
-    return slc_counters_sum(role->counters, SLC_METRIC_LOADS_RUNNING) > 0;
-}
-
 static bool start_server(struct http_role *role, struct slc_error *error)
 {
     const struct slc_config *config = role->config;
@@ -194,8 +187,6 @@ static bool start_server(struct http_role *role, struct slc_error *error)
     options.admit_state = &role->door;
     options.on_done = on_request;
     options.done_state = role;
-    options.is_busy = is_loading;
-    options.busy_state = role;
     options.must_hurry = slc_role_must_hurry;
     options.hurry_state = role->process;
     role->server = slc_http_server_start(&options, error);

@@ -111,13 +111,13 @@ def test_the_manual_page_has_every_command(installed):
     assert len(commands) > 10 and not [name for name in commands if rf"\fBsluice {name}\fR" not in synopsis]
 
 
-def test_the_unit_lets_threads_stand_back(installed):
-    """systemd's group @resources, which the unit takes away, has setpriority(2) and sched_setscheduler(2) in it."""
+def test_the_unit_lets_loads_stand_back(installed):
+    """systemd's group @resources, which the unit takes away, has setpriority(2) in it."""
     filters = [line.partition("=")[2].split() for line in only(installed, "sluice.service").read_text().splitlines()
                if line.startswith("SystemCallFilter=")]
     taken = next(i for i, words in enumerate(filters) if "~@resources" in words)
     given = {word for words in filters[taken + 1:] for word in words}
-    assert {"setpriority", "setrlimit", "prlimit64", "sched_setscheduler"} <= given
+    assert {"setpriority", "setrlimit", "prlimit64"} <= given
 
 
 def test_the_example_is_a_configuration(installed, tmp_path):

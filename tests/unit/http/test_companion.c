@@ -11,9 +11,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/time.h"
@@ -152,24 +149,7 @@ static SLC_HTTP_HANDLER(at_once)
     answer(slc_http_suspend(request), "\"at once\"");
 }
 
-/* How the thread is scheduled. */
-static SLC_HTTP_HANDLER(policy)
-{
-    (void)request;
-    (void)context;
-    slc_http_json_text(response, 200,
-                       sched_getscheduler(0) == SCHED_BATCH ? "\"batch\"" : "\"other\"");
-}
-
-static atomic_bool busy;
-
-static bool is_busy(void *state)
-{
-    return atomic_load((atomic_bool *)state);
-}
-
 static const struct slc_route routes[] = {
-    {.method = SLC_HTTP_GET, .pattern = "/policy", .handler = policy},
     {.method = SLC_HTTP_GET, .pattern = "/bring", .handler = bring},
     {.method = SLC_HTTP_GET, .pattern = "/late", .handler = late},
     {.method = SLC_HTTP_GET, .pattern = "/woken", .handler = woken},
@@ -186,8 +166,6 @@ static void with_couriers(struct slc_http_server_options *options)
 
     options->threads = 2;
     options->router = router;
-    options->is_busy = is_busy;
-    options->busy_state = &busy;
     options->companion = (struct slc_http_companion){.start = start_courier,
                                                      .before_wait = before_wait,
                                                      .after_wait = after_wait,
@@ -294,50 +272,12 @@ static void test_gone(void **state)
     raw_close(&client);
 }
 
-/* The thread's policy becomes that one, in a few looks. */
-static void expect_policy(struct raw_client *client, const char *expected)
-{
-    int64_t end_usec = slc_monotonic_usec() + 20 * SLC_USEC_PER_SEC;
-
-    do {
-        send_get(client, "/policy");
-        raw_read(client, &got, false);
-        assert_int_equal(got.status, 200);
-        if (strcmp(got.body, expected) == 0)
-            return;
-        (void)poll(NULL, 0, 10);
-    } while (slc_monotonic_usec() < end_usec);
-    fail_msg("the thread's policy is %s, not %s", got.body, expected);
-}
-
-/* Patient while nothing else keeps processors busy. */
-static void test_patience(void **state)
-{
-    static struct raw_client client;
-    struct sched_param param = {.sched_priority = 0};
-
-    (void)state;
-    if (pthread_setschedparam(pthread_self(), SCHED_BATCH, &param) != 0) {
-        print_message("the system has no SCHED_BATCH for us\n");
-        skip();
-    }
-    assert_int_equal(pthread_setschedparam(pthread_self(), SCHED_OTHER, &param), 0);
-    raw_open(&client, fixture.port);
-    expect_policy(&client, "\"batch\"");
-    atomic_store(&busy, true);
-    expect_policy(&client, "\"other\"");
-    atomic_store(&busy, false);
-    expect_policy(&client, "\"batch\"");
-    raw_close(&client);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_gathered, start, stop),
         cmocka_unit_test_setup_teardown(test_deadline_and_wake, start, stop),
         cmocka_unit_test_setup_teardown(test_gone, start, stop),
-        cmocka_unit_test_setup_teardown(test_patience, start, stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
