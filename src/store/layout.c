@@ -1,10 +1,9 @@
 #include "store/layout.h"
 
-#include <json-c/json.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "base/utf8.h"
+#include "base/json_tree.h"
 #include "store/announce.h"
 #include "store/load.h"
 
@@ -33,26 +32,6 @@ void slc_layout_document(const struct slc_store_load *load, bool whole, struct s
     slc_buf_append_byte(json, '}');
 }
 
-static struct json_object *parse(struct slc_str text)
-{
-    struct json_tokener *tokener;
-    struct json_object *object = NULL;
-
-    if (text.len > DOCUMENT_BYTES || !slc_utf8_is_valid(text))
-        return NULL;
-    tokener = json_tokener_new_ex(DOCUMENT_DEPTH);
-    if (tokener) {
-        json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-        object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
-        json_tokener_free(tokener);
-    }
-    if (object && !json_object_is_type(object, json_type_object)) {
-        json_object_put(object);
-        object = NULL;
-    }
-    return object;
-}
-
 static bool unknown(struct slc_str name, struct slc_error *error)
 {
     return slc_fail(error, SLC_ERR_SERVER,
@@ -69,7 +48,8 @@ bool slc_layout_read(struct slc_str name, struct slc_str document, struct slc_la
 
     place.prefix = place.staged = SLC_STR("");
     if (document.data && !slc_str_is(document, "rows")) {
-        place.json = parse(document);
+        place.json =
+            document.len <= DOCUMENT_BYTES ? slc_json_tree_object(document, DOCUMENT_DEPTH) : NULL;
         if (!place.json)
             return unknown(name, error);
         place.layout = slc_layout_find(slc_layout_text(&place, "layout"));
@@ -114,13 +94,7 @@ bool slc_layout_int(const struct slc_layout_place *place, const char *key, int64
 
 struct slc_str slc_layout_text(const struct slc_layout_place *place, const char *key)
 {
-    struct json_object *value;
-
-    if (!place->json || !json_object_object_get_ex(place->json, key, &value) ||
-        !json_object_is_type(value, json_type_string))
-        return (struct slc_str){0};
-    return (struct slc_str){.data = json_object_get_string(value),
-                            .len = (size_t)json_object_get_string_len(value)};
+    return slc_json_tree_text(place->json, key);
 }
 
 /* NAME, on a cluster {NAME}, at the text's start; moves it behind that. */

@@ -1,17 +1,17 @@
 /* The switch of rows to their plain names, and their removal. */
 #include "store/plain.h"
 
-#include <json-c/json.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/json_tree.h"
 #include "base/num.h"
 #include "store/announce.h"
 #include "store/exchange.h"
 #include "store/keyed.h"
 
-enum { MOST_AT_ONCE = 4096, MOST_STATE_BYTES = 4 << 20 };
+enum { MOST_AT_ONCE = 4096, MOST_STATE_BYTES = 4 << 20, STATE_DEPTH = 2 };
 
 int64_t slc_plain_keys_at_once(int64_t max_block_usec, int64_t n_columns)
 {
@@ -37,39 +37,25 @@ static struct slc_str text_of(const struct slc_reply *reply)
     return reply->type == SLC_REPLY_STRING ? reply->text : (struct slc_str){0};
 }
 
-static struct slc_str member(const struct json_object *object, const char *key)
-{
-    struct json_object *value;
-
-    if (!json_object_object_get_ex(object, key, &value) ||
-        !json_object_is_type(value, json_type_string))
-        return (struct slc_str){0};
-    return (struct slc_str){.data = json_object_get_string(value),
-                            .len = (size_t)json_object_get_string_len(value)};
-}
-
 /* False, and nothing to release, when it is none. */
 static bool parse_state(struct slc_str text, struct state *ret)
 {
-    struct json_tokener *tokener;
     struct state state = {0};
     struct json_object *at_once;
     bool good;
 
-    if (!text.data || text.len > MOST_STATE_BYTES || !(tokener = json_tokener_new_ex(2)))
+    if (text.len > MOST_STATE_BYTES)
         return false;
-    state.json = json_tokener_parse_ex(tokener, text.data, (int)text.len);
-    json_tokener_free(tokener);
-    good = json_object_is_type(state.json, json_type_object) &&
-           json_object_object_get_ex(state.json, "at_once", &at_once) &&
+    state.json = slc_json_tree_object(text, STATE_DEPTH);
+    good = json_object_object_get_ex(state.json, "at_once", &at_once) &&
            json_object_is_type(at_once, json_type_int);
     if (good) {
         state.at_once = json_object_get_int64(at_once);
-        state.before = member(state.json, "before");
-        state.removing = slc_str_is(member(state.json, "phase"), "removing");
+        state.before = slc_json_tree_text(state.json, "before");
+        state.removing = slc_str_is(slc_json_tree_text(state.json, "phase"), "removing");
         good = state.at_once >= 1 && state.at_once <= MOST_AT_ONCE &&
                (state.removing ? state.before.data != NULL
-                               : slc_str_is(member(state.json, "phase"), "moving"));
+                               : slc_str_is(slc_json_tree_text(state.json, "phase"), "moving"));
     }
     if (!good)
         json_object_put(state.json);
