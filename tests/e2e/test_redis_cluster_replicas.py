@@ -104,6 +104,7 @@ def test_pages_of_a_hash(tmp_path, cluster, empty_cluster):
             service.stop()
     finally:
         cluster.follow(second, second_master)
+        cluster.until_agreed()  # or readers of this table are told of it still
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
