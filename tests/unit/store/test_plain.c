@@ -506,7 +506,8 @@ static void wide_rows_before(void **state)
     }
 }
 
-/* A server that is out of memory refuses the switch its transactions, but not a drop. */
+/* A server that is out of memory refuses the switch its transactions (Redis 7; 8 takes
+ * those that need no more), but none refuses a drop. */
 static void out_of_memory(void **state)
 {
     SLC_AUTO_REDIS struct slc_redis *redis = test_open(state);
@@ -519,8 +520,8 @@ static void out_of_memory(void **state)
         assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("CONFIG"), SLC_STR("SET"),
                                  SLC_STR("maxmemory"), SLC_STR("1")),
                   error);
-        assert_false(slc_plain_finish(redis, SLC_STR("t"), SLC_STR("t.META"), &error));
-        assert_int_equal(error.code, SLC_ERR_SERVER);
+        if (!slc_plain_finish(redis, SLC_STR("t"), SLC_STR("t.META"), &error))
+            assert_int_equal(error.code, SLC_ERR_SERVER);
         assert_ok(slc_store_drop(redis, REGISTRY, SLC_STR("t"), SLC_DROP_ALL, &error), error);
         assert_int_equal(test_integer(redis, SLC_STR("DBSIZE")), 0);
         assert_ok(slc_redis_call(redis, NULL, &error, SLC_STR("CONFIG"), SLC_STR("SET"),
