@@ -104,6 +104,15 @@ class RedisServer:
             self.process.wait()
 
 
+def documented(layout):
+    """The functions that docs/layouts.md shows for a layout: look_up and read_all."""
+    with open(os.path.join(ROOT, "docs", "layouts.md"), encoding="utf-8") as page:
+        code = re.search(rf"```python {layout}\n(.*?)```", page.read(), re.DOTALL).group(1)
+    names = {}
+    exec(compile(code, f"docs/layouts.md ({layout})", "exec"), names)
+    return names["look_up"], names["read_all"]
+
+
 class Answer:
     """One HTTP answer, as curl -i showed it."""
 

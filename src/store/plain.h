@@ -18,10 +18,10 @@
  *     {"phase":"moving","at_once":500}
  *
  * Every transaction watches META and is carried out only while SWITCH is what it
- * was, and of the same load, and each may be done again. So anyone may take the switch up where it was
- * left, several at a time even: the load that began it, whoever finds the
- * announcement of a dead one, the next load of the replica, a drop. It only goes
- * forward, because the commit is done.
+ * was, and of the same load, and each may be done again. So anyone may take the
+ * switch up where it was left, several at a time even: the load that began it,
+ * whoever finds the announcement of a dead one, the next load of the replica, a
+ * drop. It only goes forward, because the commit is done.
  *
  * Who looks a row up under its load's own name first, and then under the plain
  * one, gets the new row before, while and after it is moved; that is how sluice's

@@ -1,8 +1,6 @@
 """The layouts as docs/layouts.md says they are read, by redis-py and the page's own code; kills and reloads of them."""
 import json
-import os
 import random
-import re
 import subprocess
 import threading
 import time
@@ -13,15 +11,6 @@ import harness
 
 ROWS = 4_000 if harness.SANITIZED else 30_000
 KILLS = 5 if harness.SANITIZED else 12
-
-
-def documented(layout):
-    """The functions that the page shows for a layout."""
-    with open(os.path.join(harness.ROOT, "docs", "layouts.md"), encoding="utf-8") as page:
-        code = re.search(rf"```python {layout}\n(.*?)```", page.read(), re.DOTALL).group(1)
-    names = {}
-    exec(compile(code, f"docs/layouts.md ({layout})", "exec"), names)
-    return names["look_up"], names["read_all"]
 
 
 def write(folder, version, rows=ROWS, keys=str):
@@ -61,7 +50,7 @@ def signed_key(number):
     ("packed", ("--index", "id"), str, "integer"), ("packed", ("--index", "id"), rising_key, "integer"),
     ("packed", ("--index", "id"), sparse_key, "crc32"), ("packed", ("--index", "id"), signed_key, "crc32")])
 def test_rows_are_found_as_documented(tmp_path, client, cli, layout, index, keys, bucket):
-    look_up, read_all = documented(layout)
+    look_up, read_all = harness.documented(layout)
     rows = 2_500
     path = write(tmp_path / "a", "A", rows, keys)
     cli.ok("load", path, *index, "--set", f"store.layout={layout}", "--set", "prep.scale=none", "--set", "prep.impute=none")
@@ -107,7 +96,7 @@ def test_counts_agree_and_both_layouts_hold_the_same(tmp_path, client, cli, how)
         counts = numbers(harness.meta(client, "table"))
         assert counts["ROWS_READ"] == counts["ROWS_WRITTEN"] + counts["ROWS_REJECTED"] + counts["DUPLICATE_KEYS"]
         assert counts["DUPLICATE_KEYS"] > 0 and counts["ROWS_REJECTED"] > 0
-        seen[layout] = (counts, documented(layout)[1](client, "table"))
+        seen[layout] = (counts, harness.documented(layout)[1](client, "table"))
     assert seen["rows"] == seen["packed"]
 
 
@@ -121,7 +110,7 @@ def test_acl_without_restore(tmp_path, client, cli, redis_server):
         assert done.returncode == 0, done
     finally:
         client.acl_deluser("loader")
-    assert len(documented("packed")[1](client, "table")) == 1000
+    assert len(harness.documented("packed")[1](client, "table")) == 1000
 
 
 @pytest.mark.parametrize("index, keys", [((), str), (("--index", "id"), str), (("--index", "id"), unicode_key)],
@@ -134,7 +123,7 @@ def test_killed_at_many_moments(tmp_path, client, cli, index, keys):
     cli.ok("load", path["A"], *packed)
     whole_load = time.monotonic() - start
     dice = random.Random(5)
-    read_all = documented("packed")[1]
+    read_all = harness.documented("packed")[1]
     for turn in range(KILLS):
         process = cli.start("load", path["B"], *packed)
         try:
@@ -165,7 +154,7 @@ def test_readers_never_see_a_mix(tmp_path, client, cli, redis_server):
 
     def poll():
         reader = redis.Redis(unix_socket_path=redis_server.socket)
-        functions = {layout: documented(layout)[1] for layout in ("rows", "packed")}
+        functions = {layout: harness.documented(layout)[1] for layout in ("rows", "packed")}
         while not over.is_set():
             before = reader.hmget("table.META", "LAYOUT", "LOAD_ID")
             layout = json.loads(before[0])["layout"]

@@ -1,8 +1,6 @@
 """store.key_prefix=plain: rows as NAME:<row key>, switched from one load to the next, whatever happens in the middle."""
 import json
-import os
 import random
-import re
 import subprocess
 import threading
 import time
@@ -21,14 +19,6 @@ SLOWLY = ("--set", "redis.max_block_usec=50", "--set", "load.chunk_bytes=64KiB")
 def plain(request):
     return ("--set", f"store.layout={request.param}", "--set", "store.key_prefix=plain", "--set", "prep.scale=none",
             "--set", "prep.impute=none")
-
-
-def documented(layout):
-    with open(os.path.join(harness.ROOT, "docs", "layouts.md"), encoding="utf-8") as page:
-        code = re.search(rf"```python {layout}\n(.*?)```", page.read(), re.DOTALL).group(1)
-    names = {}
-    exec(compile(code, f"docs/layouts.md ({layout})", "exec"), names)
-    return names["look_up"], names["read_all"]
 
 
 def write(tmp_path, version, first=0, rows=ROWS):
@@ -80,7 +70,7 @@ def versions(cli):
 def test_read_as_documented(tmp_path, client, cli, plain):
     for first, rows, version in ((0, 500, "A"), (200, 500, "B"), (100, 5000, "C"), (0, 5000, "D"), (4000, 10, "E")):
         cli.ok("load", write(tmp_path, version, first, rows), "--index", "id", *plain)
-        look_up, read_all = documented(where(client)["layout"])
+        look_up, read_all = harness.documented(where(client)["layout"])
         found = read_all(client, "t")
         assert list(found) == [f"k{n}" for n in range(first, first + rows)]
         assert {row["version"] for row in found.values()} == {version}
@@ -140,7 +130,7 @@ def test_readers_while_it_switches(tmp_path, client, cli, redis_server, plain):
                 switches.append(number)
 
     def poll_layout():
-        reader, look_up = redis.Redis(unix_socket_path=redis_server.socket), documented(layout)[0]
+        reader, look_up = redis.Redis(unix_socket_path=redis_server.socket), harness.documented(layout)[0]
         dice = random.Random(2)
         while not over.is_set():
             before = reader.hget("t.META", "LAYOUT")
