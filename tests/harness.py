@@ -105,12 +105,12 @@ class RedisServer:
 
 
 def documented(layout):
-    """The functions that docs/layouts.md shows for a layout: look_up and read_all."""
+    """What the code that docs/layouts.md shows for a layout defines, by name."""
     with open(os.path.join(ROOT, "docs", "layouts.md"), encoding="utf-8") as page:
         code = re.search(rf"```python {layout}\n(.*?)```", page.read(), re.DOTALL).group(1)
     names = {}
     exec(compile(code, f"docs/layouts.md ({layout})", "exec"), names)
-    return names["look_up"], names["read_all"]
+    return names
 
 
 class Answer:

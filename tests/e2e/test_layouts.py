@@ -50,7 +50,8 @@ def signed_key(number):
     ("packed", ("--index", "id"), str, "integer"), ("packed", ("--index", "id"), rising_key, "integer"),
     ("packed", ("--index", "id"), sparse_key, "crc32"), ("packed", ("--index", "id"), signed_key, "crc32")])
 def test_rows_are_found_as_documented(tmp_path, client, cli, layout, index, keys, bucket):
-    look_up, read_all = harness.documented(layout)
+    shown = harness.documented(layout)
+    look_up, read_all = shown["look_up"], shown["read_all"]
     rows = 2_500
     path = write(tmp_path / "a", "A", rows, keys)
     cli.ok("load", path, *index, "--set", f"store.layout={layout}", "--set", "prep.scale=none", "--set", "prep.impute=none")
@@ -96,7 +97,7 @@ def test_counts_agree_and_both_layouts_hold_the_same(tmp_path, client, cli, how)
         counts = numbers(harness.meta(client, "table"))
         assert counts["ROWS_READ"] == counts["ROWS_WRITTEN"] + counts["ROWS_REJECTED"] + counts["DUPLICATE_KEYS"]
         assert counts["DUPLICATE_KEYS"] > 0 and counts["ROWS_REJECTED"] > 0
-        seen[layout] = (counts, harness.documented(layout)[1](client, "table"))
+        seen[layout] = (counts, harness.documented(layout)["read_all"](client, "table"))
     assert seen["rows"] == seen["packed"]
 
 
@@ -110,7 +111,7 @@ def test_acl_without_restore(tmp_path, client, cli, redis_server):
         assert done.returncode == 0, done
     finally:
         client.acl_deluser("loader")
-    assert len(harness.documented("packed")[1](client, "table")) == 1000
+    assert len(harness.documented("packed")["read_all"](client, "table")) == 1000
 
 
 @pytest.mark.parametrize("index, keys", [((), str), (("--index", "id"), str), (("--index", "id"), unicode_key)],
@@ -123,7 +124,7 @@ def test_killed_at_many_moments(tmp_path, client, cli, index, keys):
     cli.ok("load", path["A"], *packed)
     whole_load = time.monotonic() - start
     dice = random.Random(5)
-    read_all = harness.documented("packed")[1]
+    read_all = harness.documented("packed")["read_all"]
     for turn in range(KILLS):
         process = cli.start("load", path["B"], *packed)
         try:
@@ -154,7 +155,7 @@ def test_readers_never_see_a_mix(tmp_path, client, cli, redis_server):
 
     def poll():
         reader = redis.Redis(unix_socket_path=redis_server.socket)
-        functions = {layout: harness.documented(layout)[1] for layout in ("rows", "packed")}
+        functions = {layout: harness.documented(layout)["read_all"] for layout in ("rows", "packed")}
         while not over.is_set():
             before = reader.hmget("table.META", "LAYOUT", "LOAD_ID")
             layout = json.loads(before[0])["layout"]

@@ -2,9 +2,7 @@
 import csv
 import datetime
 import json
-import os
 import random
-import re
 import subprocess
 import time
 import urllib.parse
@@ -180,19 +178,10 @@ def test_garbage_in_our_keys(cli, client, tmp_path, layout):
     assert client.mget("mine0", "mineindex", "mine") == [b"kept"] * 3
 
 
-def documented(layout):
-    """What the page's code for a layout defines."""
-    with open(os.path.join(harness.ROOT, "docs", "layouts.md"), encoding="utf-8") as page:
-        code = re.search(rf"```python {layout}\n(.*?)```", page.read(), re.DOTALL).group(1)
-    names = {}
-    exec(compile(code, f"docs/layouts.md ({layout})", "exec"), names)
-    return names
-
-
 @pytest.mark.parametrize("layout", ["keys", "json"])
 @pytest.mark.parametrize("index", [(), ("--index", "id")], ids=["ordinals", "keys"])
 def test_a_key_a_row_as_documented(cli, client, tmp_path, layout, index):
-    names = documented(layout)
+    names = harness.documented(layout)
     path = table(tmp_path / "t.csv", 3, 5000, shuffled)
     cli.ok("load", path, *index, "--set", "prep.impute=none", "--set", "prep.scale=none", "--set", f"store.layout={layout}")
     columns = json.loads(client.hget("t.META", "COLUMNS"))
@@ -272,7 +261,7 @@ def test_columns_as_documented(cli, client, tmp_path):
     path = table(tmp_path / "t.csv", 4, 1400, shuffled)
     cli.ok("load", path, "--index", "id", "--set", "load.chunk_bytes=64KiB", "--set", "prep.impute=none", "--set",
            "prep.scale=none", "--set", "prep.json_repair=false", "--set", "store.layout=columns")
-    found = documented("columns")["read_table"](client, "t")
+    found = harness.documented("columns")["read_table"](client, "t")
     found.validate(full=True)
     assert found.schema.field("whole").type == pa.int64() and found.schema.field("big").type == pa.uint64()
     assert found.schema.field("fraction").type == pa.float64() and found.schema.field("flag").type == pa.bool_()

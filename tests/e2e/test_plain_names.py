@@ -70,7 +70,8 @@ def versions(cli):
 def test_read_as_documented(tmp_path, client, cli, plain):
     for first, rows, version in ((0, 500, "A"), (200, 500, "B"), (100, 5000, "C"), (0, 5000, "D"), (4000, 10, "E")):
         cli.ok("load", write(tmp_path, version, first, rows), "--index", "id", *plain)
-        look_up, read_all = harness.documented(where(client)["layout"])
+        shown = harness.documented(where(client)["layout"])
+        look_up, read_all = shown["look_up"], shown["read_all"]
         found = read_all(client, "t")
         assert list(found) == [f"k{n}" for n in range(first, first + rows)]
         assert {row["version"] for row in found.values()} == {version}
@@ -130,7 +131,7 @@ def test_readers_while_it_switches(tmp_path, client, cli, redis_server, plain):
                 switches.append(number)
 
     def poll_layout():
-        reader, look_up = redis.Redis(unix_socket_path=redis_server.socket), harness.documented(layout)[0]
+        reader, look_up = redis.Redis(unix_socket_path=redis_server.socket), harness.documented(layout)["look_up"]
         dice = random.Random(2)
         while not over.is_set():
             before = reader.hget("t.META", "LAYOUT")

@@ -1,7 +1,5 @@
 """A real Redis Cluster of three masters: loads in every layout, their readers, and nodes that are no good."""
 import json
-import os
-import re
 import shutil
 import signal
 import socket
@@ -55,23 +53,15 @@ def test_one_layout_after_the_other(tmp_path, cluster, empty_cluster):
         check_replica(empty_cluster, cluster, "abc", 300 + turn)
 
 
-def documented(layout):
-    with open(os.path.join(harness.ROOT, "docs", "layouts.md"), encoding="utf-8") as page:
-        code = re.search(rf"```python {layout}\n(.*?)```", page.read(), re.DOTALL).group(1)
-    names = {}
-    exec(compile(code, f"docs/layouts.md ({layout})", "exec"), names)
-    return names
-
-
 def test_as_documented(tmp_path, cluster, empty_cluster, layout):
     """The page's own code, with redis-py's RedisCluster and the names that clients know."""
     cli = harness.CommandLine(tmp_path, cluster.url)
     cli.ok("load", write_table(tmp_path, "abc", 2500), "--index", "id", "--set", "load.chunk_bytes=64KiB", *layout)
     if layout.name == "columns":
         pytest.importorskip("pyarrow", reason="pyarrow is not installed")
-        assert documented("columns")["read_table"](empty_cluster, "abc").num_rows == 2500
+        assert harness.documented("columns")["read_table"](empty_cluster, "abc").num_rows == 2500
         return
-    functions = documented("keys" if layout.name == "plain" else layout.name)
+    functions = harness.documented("keys" if layout.name == "plain" else layout.name)
     found = functions["read_all"](empty_cluster, "abc")
     assert sorted(found, key=int) == [str(number) for number in range(2500)]
     assert functions["look_up"](empty_cluster, "abc", "77") == found["77"]
